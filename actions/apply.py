@@ -1,0 +1,189 @@
+"""`apply`: one command on one participation, its place or its handoff; `apply_many`: the same for the jobs' bulk work.
+
+Reads the row and the facts into a snapshot, asks `states.decide`, writes what follows. Never commits.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from actions.change import Change
+from actions.journal import JOURNAL
+from actions.occasion import Actor, Occasion
+from actions.people import PARTY
+from actions.reading import Seen, not_before_the_last, read, read_rows, seen
+from actions.writing import PARTICIPATION, write
+from core.errors import LostRace, ProductError, Refused
+from states.decide import decide
+from states.names import Subject, Trigger
+from states.snapshot import Command, Refusal
+from states.tables import process_for
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked of one participation; `key` is the caller's own, for calls that may be repeated."""
+
+    subject: Subject
+    trigger: Trigger
+    reason: str = ""
+    data: Mapping[str, object] = field(default_factory=dict)
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What an act did; `repeated` when the caller's key showed that it had been done before."""
+
+    reference: str
+    subject: Subject
+    trigger: str
+    before: str
+    after: str
+    seq: int
+    repeated: bool = False
+
+
+Outcome = Applied | ProductError | Exception
+
+
+def apply(connection: Connection, reference: str, request: Request, actor: Actor, occasion: Occasion) -> Applied:
+    """Do one act, within the caller's transaction.
+
+    Raises NotFound (`unknown_reference`), Refused (why, what stands, what is allowed), LostRace (roll back and, if
+    wanted, try again).
+    """
+    content = _content(reference, request, actor) if request.key else None
+    if content is not None and (known := _known(connection, request, content)):
+        return known
+    stands = read(connection, reference, actor)
+    if request.trigger in {Trigger.REINSTATE, Trigger.CORRECT}:
+        _not_erased(connection, stands)
+    change = _decided(stands, request, actor, occasion, content)
+    write(connection, [change])
+    return _applied(change)
+
+
+def apply_many(
+    connection: Connection, requests: Mapping[int, Request], actor: Actor, occasion: Occasion
+) -> dict[int, Outcome]:
+    """Do one act on each of many participations (by id), within the caller's transaction; nobody's fault stops another.
+
+    All are written together; if one was in the way (a lost race, a broken row) each is written alone in a savepoint.
+    Returns for each what was done, or the refusal, the conflict or the fault.
+    """
+    rows = read_rows(connection, requests)
+    outcomes: dict[int, Outcome] = {}
+    changes: dict[int, Change] = {}
+    for participation_id, request in requests.items():
+        try:
+            stands = seen(connection, rows[participation_id], actor)
+            changes[participation_id] = _decided(stands, request, actor, occasion, None)
+        except Exception as fault:  # noqa: BLE001 - whatever is wrong with one is told of that one
+            outcomes[participation_id] = fault
+    return outcomes | write_each(connection, changes)
+
+
+def write_each(connection: Connection, changes: Mapping[int, Change]) -> dict[int, Outcome]:
+    """Write changes together, or one by one when together failed; return what became of each."""
+    if not changes:
+        return {}
+    try:
+        with connection.begin_nested():
+            write(connection, list(changes.values()))
+        return {key: _applied(change) for key, change in changes.items()}
+    except (LostRace, SQLAlchemyError) as fault:
+        if len(changes) == 1:
+            return dict.fromkeys(changes, fault)
+    return {
+        key: outcome for key, change in changes.items() for outcome in write_each(connection, {key: change}).values()
+    }
+
+
+def _decided(stands: Seen, request: Request, actor: Actor, occasion: Occasion, content: str | None) -> Change:
+    not_before_the_last(stands, occasion.at)
+    command = Command(request.trigger, actor.role, occasion.at, request.reason, request.data)
+    process = stands.process if request.subject is Subject.PARTICIPATION else process_for(request.subject, "")
+    decision = decide(process, stands.process, stands.rules, stands.snapshot, command)
+    if isinstance(decision, Refusal):
+        raise Refused(decision.code, state=decision.state, allowed=decision.allowed, **_free(decision.params))
+    return Change(
+        stands,
+        decision.after,
+        actor,
+        occasion,
+        decision.pulled,
+        decision.effects,
+        decision.ended,
+        decision.opened,
+        request.reason,
+        request.data,
+        request.key,
+        content,
+    )
+
+
+def _not_erased(connection: Connection, stands: Seen) -> None:
+    """Refuse to bring back somebody who was erased: there is nobody left to write to."""
+    erased = select(PARTY.c.erased_at).where(PARTY.c.id == stands.row.party_id)
+    if connection.execute(erased).scalar() is not None:
+        raise Refused("erased", state=stands.row.state)
+
+
+def _free(params: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in params.items() if name not in {"state", "allowed"}}
+
+
+def _applied(change: Change) -> Applied:
+    step = change.pulled[0]
+    row = change.seen.row
+    return Applied(row.reference, step.subject, step.trigger, step.before, step.after, change.seq)
+
+
+# -------------------------------------------------------------------------------------------------- the caller's key
+def _content(reference: str, request: Request, actor: Actor) -> str:
+    """Return what a key stands for: the same key with other content is refused."""
+    content = [
+        reference,
+        request.subject,
+        request.trigger,
+        actor.role,
+        actor.party_id,
+        request.reason,
+        sorted((name, str(value)) for name, value in request.data.items()),
+    ]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+def _known(connection: Connection, request: Request, content: str) -> Applied | None:
+    """Return the first result of a key used before. Raises Refused (`key_reused`) if it was for another act."""
+    query = (
+        select(JOURNAL, PARTICIPATION.c.reference)
+        .join(PARTICIPATION, PARTICIPATION.c.id == JOURNAL.c.chain_id)
+        .where(JOURNAL.c.key == request.key)
+    )
+    entry = connection.execute(query).mappings().first()
+    if entry is None:
+        return None
+    if entry["key_content"] != content:
+        raise Refused("key_reused", key=request.key)
+    return Applied(
+        entry["reference"],
+        Subject(entry["subject"]),
+        entry["trigger"],
+        entry["from_state"],
+        entry["to_state"],
+        entry["seq"],
+        repeated=True,
+    )
+
+
+def act_each(
+    connection: Connection, ids: Sequence[int], request: Request, actor: Actor, occasion: Occasion
+) -> dict[int, Outcome]:
+    """Do the same act on each of these participations."""
+    return apply_many(connection, dict.fromkeys(ids, request), actor, occasion)

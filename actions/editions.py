@@ -1,0 +1,182 @@
+"""Loading an edition: its file becomes an immutable revision; organisations and contacts are kept up to date."""
+
+import json
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select, update
+
+from actions.journal import JOURNAL, entry_hash
+from actions.occasion import Actor, Occasion
+from actions.people import CONTACT, ORGANISATION, Person, keep_contact, keep_organisation
+from core.errors import NotFound, Refused
+from models import Deadline, Edition, EditionRevision, Participation, table_of
+from states.edition import EditionFile, OrganisationPart, content_hash, differences
+from states.names import DeadlineStatus, OrganisationKind
+
+EDITION, REVISION, PARTICIPATION = table_of(Edition), table_of(EditionRevision), table_of(Participation)
+DEADLINE = table_of(Deadline)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What loading did: `created`, `unchanged` or `revised`, with what changed, key by key."""
+
+    code: str
+    outcome: str
+    number: int
+    changes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """An edition and its latest revision."""
+
+    id: int
+    code: str
+    title: str
+    revision_id: int
+    content: str
+    opens: date
+    closes: date
+
+
+def current(connection: Connection, code: str | None = None) -> Current:
+    """Return an edition (by default the one loaded last) with its latest revision.
+
+    Raises NotFound (`unknown_edition`, with those known; `no_edition`).
+    """
+    query = (
+        select(EDITION.c.id, EDITION.c.code, EDITION.c.title, REVISION.c.id.label("revision_id"), REVISION.c.content)
+        .join(REVISION, REVISION.c.edition_id == EDITION.c.id)
+        .order_by(REVISION.c.id.desc())
+        .limit(1)
+    )
+    row = connection.execute(query if code is None else query.where(EDITION.c.code == code)).first()
+    if row is None:
+        known = sorted(connection.execute(select(EDITION.c.code)).scalars())
+        raise NotFound("unknown_edition", value=code, allowed=known) if known else NotFound("no_edition")
+    known = json.loads(row.content)
+    opens, closes = date.fromisoformat(known["opens"]), date.fromisoformat(known["closes"])
+    return Current(row.id, row.code, row.title, row.revision_id, row.content, opens, closes)
+
+
+def load(connection: Connection, file: EditionFile, actor: Actor, occasion: Occasion) -> Loaded:
+    """Store the file as a revision if it says something new.
+
+    Raises Refused (`edition_running`, with what changed) when deadlines of the edition are running: they are not
+    touched by loading a file.
+    """
+    content = file.canonical()
+    edition = connection.execute(select(EDITION).where(EDITION.c.code == file.code)).first()
+    if edition is None:
+        values = {"code": file.code, "title": file.title}
+        edition_id = connection.execute(insert(EDITION).values(values).returning(EDITION.c.id)).scalar_one()
+        return _stored(connection, file, Loaded(file.code, "created", 1), edition_id, actor, occasion)
+    latest = connection.execute(
+        select(REVISION).where(REVISION.c.edition_id == edition.id).order_by(REVISION.c.number.desc()).limit(1)
+    ).one()
+    changes = tuple(differences(latest.content, content))
+    if not changes:
+        return Loaded(file.code, "unchanged", latest.number)
+    if running := _running(connection, edition.id):
+        raise Refused("edition_running", edition=file.code, count=running, changes=changes)
+    _retire_contacts(connection, EditionFile.model_validate_json(latest.content), file)
+    loaded = Loaded(file.code, "revised", latest.number + 1, changes)
+    return _stored(connection, file, loaded, edition.id, actor, occasion)
+
+
+def _running(connection: Connection, edition_id: int) -> int:
+    query = (
+        select(func.count())
+        .select_from(DEADLINE.join(PARTICIPATION, PARTICIPATION.c.id == DEADLINE.c.participation_id))
+        .where(
+            PARTICIPATION.c.edition_id == edition_id,
+            DEADLINE.c.status.in_((DeadlineStatus.OPEN.value, DeadlineStatus.WAITING.value)),
+        )
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def _stored(
+    connection: Connection, file: EditionFile, loaded: Loaded, edition_id: int, actor: Actor, occasion: Occasion
+) -> Loaded:
+    content = file.canonical()
+    values: dict[str, Any] = {
+        "edition_id": edition_id,
+        "number": loaded.number,
+        "hash": content_hash(content),
+        "content": content,
+        "loaded_at": occasion.at,
+        "loaded_by": actor.party_id,
+    }
+    revision_id = connection.execute(insert(REVISION).values(values).returning(REVISION.c.id)).scalar_one()
+    connection.execute(update(EDITION).where(EDITION.c.id == edition_id).values(title=file.title))
+    _keep_organisations(connection, file)
+    edition = connection.execute(select(EDITION).where(EDITION.c.id == edition_id)).one()
+    _journal(connection, edition, revision_id, values["hash"], actor, occasion)
+    return loaded
+
+
+def _keep_organisations(connection: Connection, file: EditionFile) -> None:
+    for kind, part in _parts(file):
+        organisation_id = keep_organisation(connection, kind, part.code, part.name)
+        renamed = ORGANISATION.c.id == organisation_id
+        connection.execute(update(ORGANISATION).where(renamed).values(name=part.name))
+        for rank, contact in enumerate(part.contacts, start=1):
+            person = Person(
+                contact.email.lower(), contact.first_name, contact.last_name, contact.phone, contact.language
+            )
+            contact_id = keep_contact(connection, person, contact.role, organisation_id, rank=rank)
+            connection.execute(update(CONTACT).where(CONTACT.c.id == contact_id).values(status="ok"))
+
+
+def _parts(file: EditionFile) -> list[tuple[OrganisationKind, OrganisationPart]]:
+    return [
+        (OrganisationKind.IFC, file.ifc),
+        (OrganisationKind.COMMITTEE, file.committee),
+        *((OrganisationKind.INSTITUTE, part) for part in file.institutes),
+    ]
+
+
+def _retire_contacts(connection: Connection, before: EditionFile, after: EditionFile) -> None:
+    """Mark as gone whoever this edition's file named and names no more: they are not written to and may not act."""
+    staying = {(part.code, contact.email.lower()) for _, part in _parts(after) for contact in part.contacts}
+    for kind, part in _parts(before):
+        left = [c.email.lower() for c in part.contacts if (part.code, c.email.lower()) not in staying]
+        own = select(ORGANISATION.c.id).where(ORGANISATION.c.kind == kind.value, ORGANISATION.c.code == part.code)
+        gone = (CONTACT.c.organisation_id.in_(own), CONTACT.c.address.in_(left))
+        connection.execute(update(CONTACT).where(*gone).values(status="gone"))
+
+
+def _journal(
+    connection: Connection, edition: Row[Any], revision_id: int, content: str, actor: Actor, occasion: Occasion
+) -> None:
+    """Append the loading of a revision to the edition's own chain."""
+    entry: dict[str, Any] = {
+        "chain": "edition",
+        "chain_id": edition.id,
+        "seq": edition.journal_seq + 1,
+        "at": occasion.at,
+        "recorded_at": occasion.recorded_at,
+        "subject": "edition",
+        "trigger": "load",
+        "from_state": edition.journal_head[:12],
+        "to_state": content[:12],
+        "actor_id": actor.party_id,
+        "role": actor.role.value,
+        "via": actor.via,
+        "data": "",
+        "text_hash": "",
+        "revision_id": revision_id,
+        "previous": edition.journal_head,
+        "flow_run_id": occasion.flow_run_id,
+    }
+    entry["hash"] = entry_hash(entry)
+    connection.execute(insert(JOURNAL).values(entry))
+    connection.execute(
+        update(EDITION)
+        .where(EDITION.c.id == edition.id, EDITION.c.journal_seq == edition.journal_seq)
+        .values(journal_seq=entry["seq"], journal_head=entry["hash"])
+    )

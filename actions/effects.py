@@ -1,0 +1,39 @@
+"""What follows an act besides its own row, its deadlines and its messages: one entry for each effect that is written.
+
+Effects that are commands on another table (`RELEASE_PLACE`, ...) are joined by `states.decide` and never come here.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from sqlalchemy import Connection, bindparam, delete, update
+
+from actions.change import Change
+from models import Offer, Waiting, table_of
+from states.names import Effect
+
+OFFER, WAITING = table_of(Offer), table_of(Waiting)
+
+_LEAVE = delete(WAITING).where(WAITING.c.participation_id == bindparam("b_id"))
+_LOOK = update(OFFER).where(OFFER.c.id == bindparam("b_id")).values(look_at=bindparam("v_at"))
+
+
+def _leave_waiting_lists(connection: Connection, changes: Sequence[Change]) -> None:
+    connection.execute(_LEAVE, [{"b_id": change.seen.row.id} for change in changes])
+
+
+def _free_seat(connection: Connection, changes: Sequence[Change]) -> None:
+    """Have the progress job look at who waits for these offers; in one order, so that writers cannot deadlock."""
+    freed = {change.seen.row.offer_id: change.occasion.at for change in changes}
+    connection.execute(_LOOK, [{"b_id": offer, "v_at": freed[offer]} for offer in sorted(freed, key=str)])
+
+
+def _written_with_the_row(_connection: Connection, _changes: Sequence[Change]) -> None:
+    """Nothing more to write: the participation's or the handoff's own row carries it."""
+
+
+EFFECTS: Mapping[Effect, Callable[[Connection, Sequence[Change]], None]] = {
+    Effect.LOOK_AGAIN: _written_with_the_row,
+    Effect.ROUTE_AGAIN: _written_with_the_row,
+    Effect.LEAVE_WAITING_LISTS: _leave_waiting_lists,
+    Effect.FREE_SEAT: _free_seat,
+}

@@ -1,0 +1,140 @@
+"""Facts are recorded whenever they become known, in any state; what they justify is for the progress job, or a person.
+
+A fact changes what guards read, so it bumps the participation's version and stands in its journal like any act.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+from sqlalchemy import Connection, insert, select
+
+from actions.change import Change
+from actions.occasion import Actor, Occasion
+from actions.reading import Seen, not_before_the_last, read
+from actions.writing import write
+from core.errors import Refused
+from models import Fact, OfferSession, Placement, Seat, table_of
+from states.decide import Pulled
+from states.names import Effect, FactKind, Role, Subject, Trigger
+from states.snapshot import Snapshot
+
+FACT = table_of(Fact)
+
+
+@dataclass(frozen=True, slots=True)
+class HalfDay:
+    """Presence on one half-day: `part` is `am` or `pm`."""
+
+    day: date
+    part: str
+    present: bool
+
+
+def record_preparation(connection: Connection, reference: str, done_on: date, actor: Actor, occasion: Occasion) -> bool:
+    """Record that somebody did the e-learning module on a local day; False when that was known already.
+
+    Raises NotFound, Refused (`not_yours`, `fact_in_future`), LostRace.
+    """
+    seen = _mine(read(connection, reference, actor), actor, occasion.at)
+    if FactKind.PREPARATION in seen.snapshot.facts:
+        return False
+    _not_in_future(seen, done_on, occasion)
+    facts = {**seen.snapshot.facts, FactKind.PREPARATION: done_on}
+    _insert(connection, seen, FactKind.PREPARATION, [(done_on, "", "done")], actor, occasion)
+    _write(connection, seen, replace(seen.snapshot, facts=facts), FactKind.PREPARATION, actor, occasion)
+    return True
+
+
+def record_presence(
+    connection: Connection, reference: str, half_days: Sequence[HalfDay], actor: Actor, occasion: Occasion
+) -> int:
+    """Record presence by half-day, by the company or by IFC; return the half-days present in all.
+
+    The latest record for a half-day counts. Raises NotFound, Refused (`not_yours`, `place_confirmed`,
+    `presence_outside_dates`, `fact_in_future`), LostRace.
+    """
+    seen = _mine(read(connection, reference, actor), actor, occasion.at)
+    if not seen.snapshot.placed:
+        raise Refused("place_confirmed", state=seen.row.state, trigger=Trigger.RECORD_FACT)
+    days = _days(connection, seen)
+    for half_day in half_days:
+        if half_day.day not in days:
+            raise Refused("presence_outside_dates", state=seen.row.state, value=half_day.day, days=days)
+        _not_in_future(seen, half_day.day, occasion)
+    rows = [(each.day, each.part, "present" if each.present else "absent") for each in half_days]
+    _insert(connection, seen, FactKind.PRESENCE, rows, actor, occasion)
+    present = _present(connection, seen)
+    facts = {**seen.snapshot.facts, FactKind.PRESENCE: max(each.day for each in half_days)}
+    after = replace(seen.snapshot, facts=facts, half_days=present)
+    _write(connection, seen, after, FactKind.PRESENCE, actor, occasion)
+    return present
+
+
+def _mine(seen: Seen, actor: Actor, at: datetime) -> Seen:
+    allowed = {Role.COORDINATOR, Role.SYSTEM, Role.COMPANY, Role.TEACHER}
+    if actor.role not in seen.snapshot.relations or actor.role not in allowed:
+        raise Refused("not_yours", state=seen.row.state, role=actor.role)
+    not_before_the_last(seen, at)
+    return seen
+
+
+def _not_in_future(seen: Seen, day: date, occasion: Occasion) -> None:
+    if day > seen.rules.calendar.local_day(occasion.at):
+        raise Refused("fact_in_future", state=seen.row.state, value=day)
+
+
+def _days(connection: Connection, seen: Seen) -> list[date]:
+    """Return the local days of the confirmed place."""
+    session, seat, placement = table_of(OfferSession), table_of(Seat), table_of(Placement)
+    days = connection.execute(
+        select(session.c.days)
+        .join(seat, seat.c.session_id == session.c.id)
+        .join(placement, placement.c.seat_id == seat.c.id)
+        .where(placement.c.participation_id == seen.row.id, placement.c.status == "confirmed")
+    ).scalar_one()
+    return [date.fromisoformat(day) for day in days.split(",") if day]
+
+
+def _present(connection: Connection, seen: Seen) -> int:
+    """Count the half-days present, the latest record of each counting."""
+    rows = connection.execute(
+        select(FACT.c.happened_on, FACT.c.half_day, FACT.c.value)
+        .where(FACT.c.participation_id == seen.row.id, FACT.c.kind == FactKind.PRESENCE.value)
+        .order_by(FACT.c.id)
+    )
+    latest = {(row.happened_on, row.half_day): row.value for row in rows}
+    return sum(value == "present" for value in latest.values())
+
+
+def _insert(
+    connection: Connection,
+    seen: Seen,
+    kind: FactKind,
+    rows: Sequence[tuple[date, str, str]],
+    actor: Actor,
+    occasion: Occasion,
+) -> None:
+    values = [
+        {
+            "participation_id": seen.row.id,
+            "kind": kind.value,
+            "happened_on": day,
+            "half_day": part,
+            "value": value,
+            "recorded_at": occasion.recorded_at,
+            "actor_id": actor.party_id,
+            "role": actor.role.value,
+        }
+        for day, part, value in rows
+    ]
+    connection.execute(insert(FACT), values)
+
+
+def _write(
+    connection: Connection, seen: Seen, after: Snapshot, kind: FactKind, actor: Actor, occasion: Occasion
+) -> None:
+    state = seen.row.state
+    entry = Pulled(Subject.PARTICIPATION, Trigger.RECORD_FACT, state, state, ())
+    change = Change(seen, after, actor, occasion, (entry,), effects=(Effect.LOOK_AGAIN,), data={"fact": kind.value})
+    write(connection, [change])

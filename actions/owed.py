@@ -1,0 +1,147 @@
+"""Who owes which act by when, and who is in charge: read from the process tables and the deadlines that hang.
+
+A row is that of `actions.reports`: a participation with its school, its place, its handoff and IFC.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, select
+
+from actions.people import CONTACT, PARTY
+from core.clock import BRUSSELS, iso
+from states.deadlines import PLACE_RULE
+from states.guards import WAITING_STATES
+from states.names import (
+    HandoffStatus,
+    OrganisationKind,
+    PlacementStatus,
+    Role,
+    State,
+    StepAction,
+    Subject,
+    Trigger,
+)
+from states.process import StateSpec
+from states.rules import RuleKey, Rules
+from states.tables import HANDOFF, PLACEMENT, process_for
+
+Document = dict[str, Any]
+Rows = Sequence[Row[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """An act that somebody owes; `rule` is the deadline that it meets."""
+
+    role: Role
+    act: Trigger
+    subject: Subject
+    rule: str
+
+
+def with_receiver(row: Row[Any]) -> bool:
+    """Tell whether the institute is in charge: from its acceptance until the transfer is confirmed."""
+    return bool(row.handoff == HandoffStatus.ACCEPTED)
+
+
+def due(connection: Connection, row: Row[Any], deadlines: Rows, rules: Rules, at: datetime | None) -> list[Document]:
+    """Return who owes which act by when; `at` says who answers, and what is late, at that moment."""
+    contacts = _contacts(connection, row, at)
+    return [_item(row, owed, _by(deadlines, owed, rules), contacts, at) for owed in owing(row)]
+
+
+def owing(row: Row[Any]) -> Iterator[Owed]:
+    """Yield what is owed now: by the state, by the open handoff in its stead, for a place that is still looked for."""
+    placed = row.placement == PlacementStatus.CONFIRMED
+    spec = process_for(Subject.PARTICIPATION, row.definition).states[row.state]
+    relay = HANDOFF.states.get(row.handoff or "")
+    if row.state == State.IMMERSED and relay is not None and relay.owed_by and relay.act:
+        act = Trigger.CONFIRM_TRANSFER if relay.act is Trigger.COMPLETE else relay.act
+        yield Owed(_answering(row, relay.owed_by), act, Subject.HANDOFF, relay.act_rule)
+    elif spec.owed_by and spec.act and (placed or spec.owed_by is not Role.COMPANY):
+        yield Owed(_answering(row, spec.owed_by), spec.act, Subject.PARTICIPATION, spec.act_rule)
+    if row.state in WAITING_STATES and not placed:
+        tried = PLACEMENT.states.get(row.placement or "", StateSpec())
+        yield Owed(tried.owed_by or Role.COORDINATOR, tried.act or Trigger.PROPOSE, Subject.PLACEMENT, PLACE_RULE)
+
+
+def _answering(row: Row[Any], role: Role) -> Role:
+    """Return who answers for a role: IFC, where there is no school, or where it took the handoff itself."""
+    without_school = role is Role.DIRECTOR and row.school_id is None
+    own_handoff = role is Role.INSTITUTE and row.receiver_kind != OrganisationKind.INSTITUTE
+    return Role.COORDINATOR if without_school or own_handoff else role
+
+
+def _by(deadlines: Rows, owed: Owed, rules: Rules) -> datetime | None:
+    """Return when an act is due: at the first escalation of its rule, as the mails say; a place, at its cut-off."""
+    subject = Subject.HANDOFF if owed.subject is Subject.HANDOFF else Subject.PARTICIPATION
+    hanging = [each for each in deadlines if (each.subject, each.rule) == (subject, owed.rule)]
+    if not hanging:
+        return None
+    generation = max(each.generation for each in hanging)
+    steps = {each.step: each for each in hanging if each.generation == generation}
+    escalating = [number for number, each in sorted(steps.items()) if step_action(each, rules) is StepAction.ESCALATE]
+    number = max(steps) if owed.rule == PLACE_RULE or not escalating else escalating[0]
+    due_at: datetime | None = steps[number].due_at
+    return due_at
+
+
+def step_action(deadline: Row[Any], rules: Rules) -> StepAction:
+    """Return what a deadline's step does when it falls due."""
+    number: int = deadline.step
+    return rules.ladder[RuleKey(Subject(deadline.subject), deadline.state, deadline.rule)][number].do
+
+
+_Contacts = dict[tuple[Role, int | None], str]
+
+
+def _contacts(connection: Connection, row: Row[Any], at: datetime | None) -> _Contacts:
+    """Return the name of whoever answers first for each organisation concerned, by role."""
+    organisations = [each for each in (row.school_id, row.company_id, row.receiver_id, row.ifc_id) if each]
+    first: _Contacts = {}
+    for contact in connection.execute(_ANSWERING, {"organisations": organisations}):
+        if _valid(contact, at):
+            first.setdefault((Role(contact.role), contact.organisation_id), name_of(contact) or contact.address)
+    return first
+
+
+_ANSWERING = (
+    select(CONTACT, PARTY.c.first_name, PARTY.c.last_name)
+    .outerjoin(PARTY, PARTY.c.id == CONTACT.c.party_id)
+    .where(CONTACT.c.organisation_id.in_(bindparam("organisations", expanding=True)), CONTACT.c.status == "ok")
+    .order_by(CONTACT.c.rank, CONTACT.c.id)
+)
+
+
+def _valid(contact: Row[Any], at: datetime | None) -> bool:
+    if at is None:
+        return True
+    today = at.astimezone(BRUSSELS).date()
+    return (contact.valid_from or today) <= today <= (contact.valid_to or today)
+
+
+def name_of(row: Any) -> str | None:  # noqa: ANN401 - a row with a first and a last name
+    """Return somebody's name; None once they are erased, or where nobody was."""
+    return f"{row.first_name or ''} {row.last_name or ''}".strip() or None
+
+
+def _item(row: Row[Any], owed: Owed, by: datetime | None, contacts: _Contacts, at: datetime | None) -> Document:
+    organisation_id, organisation = {
+        Role.DIRECTOR: (row.school_id, row.school_name),
+        Role.COMPANY: (row.company_id, row.company_name),
+        Role.INSTITUTE: (row.receiver_id, row.receiver_name),
+        Role.COORDINATOR: (row.ifc_id, row.ifc_name),
+    }.get(owed.role, (None, None))
+    return {
+        "who": str(owed.role),
+        "name": name_of(row) if owed.role is Role.TEACHER else contacts.get((owed.role, organisation_id)),
+        "organisation": organisation,
+        "act": str(owed.act),
+        "subject": str(owed.subject),
+        "by": None if by is None else iso(by),
+        "late": None if at is None or by is None else by < at,
+        "rule": owed.rule,
+    }

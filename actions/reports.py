@@ -1,0 +1,411 @@
+"""What can be read of the programme: an edition in figures, one participation as a story, the handoffs.
+
+Everything here only reads, in a fixed number of statements, and returns plain data that is ready for JSON: codes, never
+sentences; moments in ISO 8601 with an offset. Names are resolved when they are read: the journal holds none.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, case, func, select
+
+from actions.editions import EDITION, current
+from actions.figures import TO_ROUTE, status
+from actions.journal import JOURNAL, TEXTS
+from actions.owed import due, name_of, step_action, with_receiver
+from actions.people import CONTACT, ORGANISATION, PARTY
+from actions.reading import rules_for
+from core.clock import iso
+from core.errors import NotFound
+from models import (
+    Deadline,
+    Fact,
+    Handoff,
+    Message,
+    MessageText,
+    Notification,
+    Offer,
+    OfferSession,
+    Participation,
+    Placement,
+    Seat,
+    SetAside,
+    Waiting,
+    Wish,
+    table_of,
+)
+from states.names import DeadlineStatus, HandoffStatus, MessageStatus, OrganisationKind, Purpose, Subject
+from states.rules import Rules
+
+__all__ = ["handoffs", "status", "story"]
+
+PARTICIPATION, WISH, FACT = table_of(Participation), table_of(Wish), table_of(Fact)
+OFFER, SESSION, SEAT, PLACEMENT = table_of(Offer), table_of(OfferSession), table_of(Seat), table_of(Placement)
+WAITING, HANDOFF, DEADLINE = table_of(Waiting), table_of(Handoff), table_of(Deadline)
+NOTIFICATION, MESSAGE, MESSAGE_TEXT = table_of(Notification), table_of(Message), table_of(MessageText)
+SET_ASIDE = table_of(SetAside)
+
+Document = dict[str, Any]
+Rows = Sequence[Row[Any]]
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else iso(moment)
+
+
+# --------------------------------------------------------------------------------------------------- one participation
+def story(connection: Connection, reference: str, at: datetime | None = None) -> Document:
+    """Return all that is known of one participation; `at` says who is asked, and what is late, at that moment.
+
+    Raises NotFound (`unknown_reference`).
+    """
+    row = connection.execute(_WHOM.where(PARTICIPATION.c.reference == reference)).first()
+    if row is None:
+        raise NotFound("unknown_reference", reference=reference)
+    deadlines = connection.execute(_DEADLINES, {"id": row.id}).all()
+    rules = rules_for(connection, row.revision_id)
+    return {
+        "reference": row.reference,
+        "edition": row.edition,
+        "process": row.definition,
+        "state": row.state,
+        "since": iso(row.since),
+        "owner": row.receiver if with_receiver(row) else row.ifc,
+        "owner_name": row.receiver_name if with_receiver(row) else row.ifc_name,
+        "due": due(connection, row, deadlines, rules, at),
+        "teacher": {"name": name_of(row), "email": row.email, "kind": row.kind, "courses": row.courses},
+        "school": None if row.school is None else {"code": row.school, "name": row.school_name},
+        "network": row.network,
+        "education": row.education,
+        "basin": row.basin,
+        "team": row.team,
+        "place": _place(row),
+        "half_days": row.half_days,
+        "wishes": [dict(each) for each in connection.execute(_WISHES, {"id": row.id}).mappings()],
+        "waiting": [_waiting(each) for each in connection.execute(_WAITING, {"id": row.id})],
+        "facts": [_fact(each) for each in connection.execute(_FACTS, {"id": row.id})],
+        "journal": [_entry(each) for each in connection.execute(_JOURNAL, {"id": row.id})],
+        "messages": [_message(each) for each in connection.execute(_MESSAGES, {"id": row.id})],
+        "handoffs": [_round(each) for each in connection.execute(_ROUNDS, {"id": row.id})],
+        "deadlines": [_deadline(each, rules) for each in deadlines],
+        "set_aside": [dict(each) for each in connection.execute(_SET_ASIDE, {"id": row.id}).mappings()],
+    }
+
+
+_SCHOOL, _COMPANY = ORGANISATION.alias("school"), ORGANISATION.alias("company")
+_RECEIVER, _IFC = ORGANISATION.alias("receiver"), ORGANISATION.alias("ifc")
+_WHOM = select(
+    PARTICIPATION,
+    EDITION.c.code.label("edition"),
+    PARTY.c.first_name,
+    PARTY.c.last_name,
+    PARTY.c.email,
+    _SCHOOL.c.code.label("school"),
+    _SCHOOL.c.name.label("school_name"),
+    PLACEMENT.c.status.label("placement"),
+    OFFER.c.reference.label("offer"),
+    OFFER.c.title,
+    OFFER.c.site,
+    OFFER.c.municipality,
+    OFFER.c.sector,
+    SESSION.c.days,
+    _COMPANY.c.id.label("company_id"),
+    _COMPANY.c.code.label("company"),
+    _COMPANY.c.name.label("company_name"),
+    HANDOFF.c.status.label("handoff"),
+    _RECEIVER.c.id.label("receiver_id"),
+    _RECEIVER.c.kind.label("receiver_kind"),
+    _RECEIVER.c.code.label("receiver"),
+    _RECEIVER.c.name.label("receiver_name"),
+    _IFC.c.id.label("ifc_id"),
+    _IFC.c.code.label("ifc"),
+    _IFC.c.name.label("ifc_name"),
+).select_from(
+    PARTICIPATION.join(PARTY, PARTY.c.id == PARTICIPATION.c.party_id)
+    .join(EDITION, EDITION.c.id == PARTICIPATION.c.edition_id)
+    .join(_IFC, _IFC.c.kind == OrganisationKind.IFC.value)
+    .outerjoin(_SCHOOL, _SCHOOL.c.id == PARTICIPATION.c.school_id)
+    .outerjoin(
+        PLACEMENT,
+        and_(
+            PLACEMENT.c.participation_id == PARTICIPATION.c.id,
+            PLACEMENT.c.attempt == PARTICIPATION.c.placement_attempt,
+        ),
+    )
+    .outerjoin(SEAT, SEAT.c.id == PLACEMENT.c.seat_id)
+    .outerjoin(SESSION, SESSION.c.id == SEAT.c.session_id)
+    .outerjoin(OFFER, OFFER.c.id == SESSION.c.offer_id)
+    .outerjoin(_COMPANY, _COMPANY.c.id == OFFER.c.company_id)
+    .outerjoin(
+        HANDOFF,
+        and_(
+            HANDOFF.c.participation_id == PARTICIPATION.c.id,
+            HANDOFF.c.purpose == Purpose.TRANSFER.value,
+            HANDOFF.c.round == PARTICIPATION.c.handoff_round,
+        ),
+    )
+    .outerjoin(_RECEIVER, _RECEIVER.c.id == HANDOFF.c.receiver_id)
+)
+
+
+def _place(row: Row[Any]) -> Document | None:
+    """Return the latest seat tried, whatever became of it."""
+    if row.placement is None:
+        return None
+    return {
+        "company": row.company,
+        "company_name": row.company_name,
+        "offer": row.offer,
+        "title": row.title,
+        "sector": row.sector,
+        "site": row.site,
+        "municipality": row.municipality,
+        "days": [day for day in row.days.split(",") if day],
+        "status": row.placement,
+        "attempt": row.placement_attempt,
+    }
+
+
+# ------------------------------------------------------------------------------------------------------- what happened
+_OF_ID: ColumnElement[int] = bindparam("id")
+_SAME_TEXT = and_(
+    TEXTS.c.chain == JOURNAL.c.chain, TEXTS.c.chain_id == JOURNAL.c.chain_id, TEXTS.c.seq == JOURNAL.c.seq
+)
+_JOURNAL = (
+    select(JOURNAL, TEXTS.c.text, PARTY.c.first_name, PARTY.c.last_name)
+    .select_from(
+        JOURNAL.outerjoin(TEXTS, _SAME_TEXT).outerjoin(PARTY, PARTY.c.id == JOURNAL.c.actor_id),
+    )
+    .where(JOURNAL.c.chain == "participation", JOURNAL.c.chain_id == _OF_ID)
+    .order_by(JOURNAL.c.seq)
+)
+
+
+def _entry(row: Row[Any]) -> Document:
+    return {
+        "seq": row.seq,
+        "at": iso(row.at),
+        "recorded_at": iso(row.recorded_at),
+        "subject": row.subject,
+        "trigger": row.trigger,
+        "from": row.from_state,
+        "to": row.to_state,
+        "actor": name_of(row) or row.role,
+        "role": row.role,
+        "via": row.via,
+        "reason": row.text or None,
+        "data": json.loads(row.data) if row.data else {},
+        "flow_run_id": row.flow_run_id,
+    }
+
+
+_CHOSEN = PARTY.alias("chosen")
+_MESSAGES = (
+    select(
+        NOTIFICATION,
+        PARTY.c.first_name,
+        PARTY.c.last_name,
+        ORGANISATION.c.name.label("organisation"),
+        _CHOSEN.c.first_name.label("chosen_first"),
+        _CHOSEN.c.last_name.label("chosen_last"),
+        MESSAGE.c.status,
+        MESSAGE.c.settled_at,
+        MESSAGE.c.attempts,
+        MESSAGE.c.error,
+        MESSAGE_TEXT.c.subject.label("subject_line"),
+    )
+    .select_from(
+        NOTIFICATION.outerjoin(PARTY, PARTY.c.id == NOTIFICATION.c.party_id)
+        .outerjoin(ORGANISATION, ORGANISATION.c.id == NOTIFICATION.c.organisation_id)
+        .outerjoin(MESSAGE, MESSAGE.c.id == NOTIFICATION.c.message_id)
+        .outerjoin(MESSAGE_TEXT, MESSAGE_TEXT.c.message_id == MESSAGE.c.id)
+        .outerjoin(CONTACT, CONTACT.c.id == MESSAGE.c.contact_id)
+        .outerjoin(_CHOSEN, _CHOSEN.c.id == CONTACT.c.party_id)
+    )
+    .where(NOTIFICATION.c.participation_id == _OF_ID)
+    .order_by(NOTIFICATION.c.id)
+)
+
+
+def _message(row: Row[Any]) -> Document:
+    """Return one thing said; `rule` is why, `recipient` whoever was written to, or will be."""
+    chosen = f"{row.chosen_first or ''} {row.chosen_last or ''}".strip()
+    return {
+        "id": row.message_id,
+        "kind": row.kind,
+        "about": row.subject,
+        "role": row.role,
+        "recipient": chosen or name_of(row) or row.organisation,
+        "organisation": row.organisation,
+        "status": row.status or str(MessageStatus.QUEUED),
+        "at": iso(row.at),
+        "settled_at": _iso(row.settled_at),
+        "subject": row.subject_line,
+        "rule": row.rule,
+        "seq": row.seq,
+        "attempts": row.attempts or 0,
+        "error": row.error,
+    }
+
+
+_SENDER = ORGANISATION.alias("sender")
+_ROUNDS = (
+    select(
+        HANDOFF,
+        _SENDER.c.code.label("sender"),
+        _RECEIVER.c.code.label("receiver"),
+        _RECEIVER.c.name.label("receiver_name"),
+    )
+    .join(_SENDER, _SENDER.c.id == HANDOFF.c.sender_id)
+    .outerjoin(_RECEIVER, _RECEIVER.c.id == HANDOFF.c.receiver_id)
+    .where(HANDOFF.c.participation_id == _OF_ID)
+    .order_by(HANDOFF.c.purpose, HANDOFF.c.round)
+)
+
+
+def _round(row: Row[Any]) -> Document:
+    return {
+        "round": row.round,
+        "purpose": row.purpose,
+        "status": row.status,
+        "from": row.sender,
+        "to": row.receiver,
+        "to_name": row.receiver_name,
+        "since": iso(row.since),
+        "offered_at": _iso(row.offered_at),
+    }
+
+
+# --------------------------------------------------------------------------------------------------- what is wished for
+_WISHES = (
+    select(
+        WISH.c.rank, OFFER.c.reference.label("offer"), OFFER.c.title, _COMPANY.c.name.label("company"), OFFER.c.status
+    )
+    .join(OFFER, OFFER.c.id == WISH.c.offer_id)
+    .join(_COMPANY, _COMPANY.c.id == OFFER.c.company_id)
+    .where(WISH.c.participation_id == _OF_ID)
+    .order_by(WISH.c.rank)
+)
+_WAITING = (
+    select(WAITING.c.rank, WAITING.c.since, OFFER.c.reference.label("offer"))
+    .join(OFFER, OFFER.c.id == WAITING.c.offer_id)
+    .where(WAITING.c.participation_id == _OF_ID)
+    .order_by(WAITING.c.rank)
+)
+_FACTS = (
+    select(FACT, PARTY.c.first_name, PARTY.c.last_name)
+    .outerjoin(PARTY, PARTY.c.id == FACT.c.actor_id)
+    .where(FACT.c.participation_id == _OF_ID)
+    .order_by(FACT.c.id)
+)
+_DEADLINES = (
+    select(DEADLINE)
+    .where(DEADLINE.c.participation_id == _OF_ID)
+    .order_by(DEADLINE.c.generation, DEADLINE.c.subject.desc(), DEADLINE.c.rule, DEADLINE.c.step)
+)
+_SET_ASIDE = (
+    select(SET_ASIDE.c.job, SET_ASIDE.c.error, SET_ASIDE.c.tries)
+    .where(SET_ASIDE.c.participation_id == _OF_ID)
+    .order_by(SET_ASIDE.c.job)
+)
+
+
+def _waiting(row: Row[Any]) -> Document:
+    return {"offer": row.offer, "rank": row.rank, "since": iso(row.since)}
+
+
+def _fact(row: Row[Any]) -> Document:
+    return {
+        "kind": row.kind,
+        "on": row.happened_on.isoformat(),
+        "half_day": row.half_day or None,
+        "value": row.value,
+        "recorded_at": iso(row.recorded_at),
+        "actor": name_of(row) or row.role,
+        "role": row.role,
+    }
+
+
+def _deadline(row: Row[Any], rules: Rules) -> Document:
+    return {
+        "subject": row.subject,
+        "state": row.state,
+        "rule": row.rule,
+        "step": row.step,
+        "do": str(step_action(row, rules)),
+        "due_at": _iso(row.due_at),
+        "status": row.status,
+        "ended_at": _iso(row.ended_at),
+    }
+
+
+# ------------------------------------------------------------------------------------------------------------ handoffs
+_OPEN_FIRST = case({status.value: number for number, status in enumerate(HandoffStatus)}, value=HANDOFF.c.status)
+_NEXT_DUE = (
+    select(func.min(DEADLINE.c.due_at))
+    .where(
+        DEADLINE.c.participation_id == HANDOFF.c.participation_id,
+        DEADLINE.c.subject == Subject.HANDOFF.value,
+        DEADLINE.c.status == DeadlineStatus.OPEN.value,
+        HANDOFF.c.round == PARTICIPATION.c.handoff_round,
+    )
+    .scalar_subquery()
+)
+
+
+def handoffs(connection: Connection, edition: str | None, institute: str | None = None) -> list[Document]:
+    """Return an edition's rounds (by its code; by default the one loaded last), those that wait for somebody first.
+
+    `institute` is a receiver's code, or `to_route` for those that have none. Raises NotFound (`unknown_edition`,
+    `no_edition`, `unknown_organisation`).
+    """
+    query = (
+        select(
+            HANDOFF,
+            PARTICIPATION.c.reference,
+            PARTICIPATION.c.network,
+            PARTICIPATION.c.education,
+            PARTY.c.first_name,
+            PARTY.c.last_name,
+            _SENDER.c.code.label("sender"),
+            _RECEIVER.c.code.label("receiver"),
+            _RECEIVER.c.name.label("receiver_name"),
+            _NEXT_DUE.label("next_due"),
+        )
+        .join(PARTICIPATION, PARTICIPATION.c.id == HANDOFF.c.participation_id)
+        .join(PARTY, PARTY.c.id == PARTICIPATION.c.party_id)
+        .join(_SENDER, _SENDER.c.id == HANDOFF.c.sender_id)
+        .outerjoin(_RECEIVER, _RECEIVER.c.id == HANDOFF.c.receiver_id)
+        .where(PARTICIPATION.c.edition_id == current(connection, edition).id)
+        .order_by(_OPEN_FIRST, HANDOFF.c.since, HANDOFF.c.id)
+    )
+    if institute is not None:
+        query = query.where(_received_by(connection, institute))
+    return [
+        {
+            "reference": row.reference,
+            "teacher": name_of(row),
+            "network": row.network,
+            "education": row.education,
+            **_round(row),
+            "next_due": _iso(row.next_due),
+        }
+        for row in connection.execute(query)
+    ]
+
+
+def _received_by(connection: Connection, institute: str) -> ColumnElement[bool]:
+    if institute == TO_ROUTE:
+        return HANDOFF.c.receiver_id.is_(None)
+    kinds = (OrganisationKind.INSTITUTE.value, OrganisationKind.IFC.value)
+    rows = connection.execute(
+        select(ORGANISATION.c.id, ORGANISATION.c.code).where(ORGANISATION.c.kind.in_(kinds))
+    ).all()
+    known: dict[str, int] = {row.code.casefold(): row.id for row in rows}
+    receiver = known.get(institute.strip().casefold())
+    if receiver is None:
+        raise NotFound("unknown_organisation", value=institute, allowed=[*sorted(row.code for row in rows), TO_ROUTE])
+    is_theirs: ColumnElement[bool] = HANDOFF.c.receiver_id == receiver
+    return is_theirs

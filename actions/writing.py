@@ -1,0 +1,331 @@
+"""Writing what was decided: the same few statements for one participation or for hundreds.
+
+Order matters: the compare-and-set on the participation's version comes first among updates, so that a lost race writes
+nothing else. A caller that meets `LostRace` must roll back.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
+from typing import Any
+
+from sqlalchemy import Connection, Insert, Update, bindparam, insert, or_, update
+from sqlalchemy.exc import IntegrityError
+
+from actions.change import Change
+from actions.effects import EFFECTS
+from actions.journal import JOURNAL, TEXTS, entry_hash, text_hash
+from actions.reading import FACT_COLUMNS
+from actions.telling import notifications
+from core.errors import LostRace
+from models import Deadline, Handoff, Notification, Participation, Placement, table_of
+from states.decide import Pulled
+from states.names import DeadlineStatus, Effect, HandoffStatus, PlacementStatus, Purpose, Subject, Trigger
+
+PARTICIPATION, PLACEMENT, HANDOFF = table_of(Participation), table_of(Placement), table_of(Handoff)
+DEADLINE, NOTIFICATION = table_of(Deadline), table_of(Notification)
+
+Rows = list[dict[str, Any]]
+
+
+def write(connection: Connection, changes: Sequence[Change]) -> None:
+    """Write all changes, or raise LostRace; the caller's transaction (or savepoint) decides what stays."""
+    try:
+        _write(connection, changes)
+    except IntegrityError as error:
+        if any(name in str(error.orig) for name in _TAKEN_MEANWHILE):
+            raise LostRace from error
+        raise
+
+
+# a seat, or a caller's key, that somebody took between reading and writing: by column (SQLite), by name (PostgreSQL)
+_TAKEN_MEANWHILE = ("placement.seat_id", "uq_placement_seat_held", "journal.key", "uq_journal_key")
+
+
+def _write(connection: Connection, changes: Sequence[Change]) -> None:
+    journal, texts = _entries(changes)
+    heads = {(entry["chain_id"]): entry["hash"] for entry in journal}
+    _write_participations(connection, changes, heads)  # first: who lost the race stops here
+    _write_placements(connection, changes)
+    _write_handoffs(connection, changes)
+    _insert(connection, _INSERT_JOURNAL, journal)
+    _insert(connection, _INSERT_TEXT, texts)
+    _write_deadlines(connection, changes)
+    _insert(connection, _INSERT_NOTIFICATION, [row for change in changes for row in notifications(change)])
+    for effect, follow in EFFECTS.items():
+        if concerned := [change for change in changes if effect in change.effects]:
+            follow(connection, concerned)
+
+
+def _insert(connection: Connection, statement: Insert | Update, rows: Rows) -> None:
+    if rows:
+        connection.execute(statement, rows)
+
+
+_INSERT_JOURNAL, _INSERT_TEXT = insert(JOURNAL), insert(TEXTS)
+_INSERT_DEADLINE, _INSERT_NOTIFICATION = insert(DEADLINE), insert(NOTIFICATION)
+_INSERT_PLACEMENT, _INSERT_HANDOFF = insert(PLACEMENT), insert(HANDOFF)
+
+# ------------------------------------------------------------------------------------------------------- participation
+_SET_PARTICIPATION = (
+    update(PARTICIPATION)
+    .where(PARTICIPATION.c.id == bindparam("b_id"), PARTICIPATION.c.version == bindparam("b_version"))
+    .values(
+        {
+            name: bindparam(f"v_{name}")
+            for name in (
+                "state",
+                "since",
+                "version",
+                "look_at",
+                "placement_attempt",
+                "handoff_round",
+                "half_days",
+                "journal_seq",
+                "journal_head",
+                "journal_at",
+                *FACT_COLUMNS.values(),
+            )
+        }
+    )
+)
+
+
+def _write_participations(connection: Connection, changes: Sequence[Change], heads: Mapping[int, str]) -> None:
+    """Compare and set: every row must still have the version that was read."""
+    rows = [_participation_row(change, heads[change.seen.row.id]) for change in changes]
+    if connection.execute(_SET_PARTICIPATION, rows).rowcount != len(rows):
+        raise LostRace(state=changes[0].seen.row.state if len(changes) == 1 else "")
+
+
+def _participation_row(change: Change, head: str) -> dict[str, Any]:
+    row, after = change.seen.row, change.after
+    values = {
+        "b_id": row.id,
+        "b_version": row.version,
+        "v_state": after.state,
+        "v_since": change.occasion.at if after.state != row.state else row.since,
+        "v_version": row.version + 1,
+        "v_look_at": change.occasion.at if Effect.LOOK_AGAIN in change.effects else row.look_at,
+        "v_placement_attempt": row.placement_attempt + _created(change, Trigger.PROPOSE),
+        "v_handoff_round": row.handoff_round + _created(change, Trigger.REQUEST),
+        "v_half_days": after.half_days,
+        "v_journal_seq": row.journal_seq + len(change.pulled),
+        "v_journal_head": head,
+        "v_journal_at": change.occasion.at,
+    }
+    for kind, column in FACT_COLUMNS.items():
+        values[f"v_{column}"] = after.facts.get(kind)
+    return values
+
+
+def _created(change: Change, trigger: Trigger) -> int:
+    """Return 1 when the change made a new placement (`PROPOSE`) or a new round of the handoff (`REQUEST`)."""
+    return sum(step.trigger is trigger for step in change.pulled)
+
+
+# ------------------------------------------------------------------------------------------------ placement and handoff
+_SET_PLACEMENT = (
+    update(PLACEMENT)
+    .where(
+        PLACEMENT.c.participation_id == bindparam("b_id"),
+        PLACEMENT.c.attempt == bindparam("b_number"),
+        PLACEMENT.c.status == bindparam("b_before"),
+    )
+    .values(status=bindparam("v_status"), since=bindparam("v_since"))
+)
+_SET_HANDOFF = (
+    update(HANDOFF)
+    .where(
+        HANDOFF.c.participation_id == bindparam("b_id"),
+        HANDOFF.c.purpose == Purpose.TRANSFER.value,
+        HANDOFF.c.round == bindparam("b_number"),
+        HANDOFF.c.status == bindparam("b_before"),
+    )
+    .values(status=bindparam("v_status"), since=bindparam("v_since"), look_at=None)
+)
+_ADDRESS_HANDOFF = _SET_HANDOFF.values(receiver_id=bindparam("v_receiver"), offered_at=bindparam("v_since"))
+
+Turn = list[tuple[Change, Pulled]]
+
+
+def _write_placements(connection: Connection, changes: Sequence[Change]) -> None:
+    for turn in _in_turn(changes, Subject.PLACEMENT):
+        moved = [(change, step) for change, step in turn if step.trigger is not Trigger.PROPOSE]
+        proposed = [_proposed(change) for change, step in turn if step.trigger is Trigger.PROPOSE]
+        _move(connection, _SET_PLACEMENT, [_moved(c, step, c.seen.row.placement_attempt) for c, step in moved])
+        _insert(connection, _INSERT_PLACEMENT, proposed)
+
+
+def _write_handoffs(connection: Connection, changes: Sequence[Change]) -> None:
+    for turn in _in_turn(changes, Subject.HANDOFF):
+        moved = [(c, step) for c, step in turn if step.trigger not in {Trigger.REQUEST, Trigger.OFFER}]
+        offered = [_offered(c, step) for c, step in turn if step.trigger is Trigger.OFFER]
+        _move(connection, _SET_HANDOFF, [_moved(c, step, _round(c, step)) for c, step in moved])
+        _move(connection, _ADDRESS_HANDOFF, offered)
+        _insert(connection, _INSERT_HANDOFF, [_requested(c) for c, step in turn if step.trigger is Trigger.REQUEST])
+
+
+def _in_turn(changes: Sequence[Change], subject: Subject) -> Iterator[Turn]:
+    """Yield the first step of every change on this subject, then every second one: each turn is written together."""
+    chains = [[(change, step) for step in change.pulled if step.subject is subject] for change in changes]
+    for turn in zip_longest(*chains):
+        yield [step for step in turn if step is not None]
+
+
+def _proposed(change: Change) -> dict[str, Any]:
+    return {
+        "participation_id": change.seen.row.id,
+        "attempt": change.seen.row.placement_attempt + 1,
+        "seat_id": change.data["seat"],
+        "status": PlacementStatus.PROPOSED.value,
+        "since": change.occasion.at,
+    }
+
+
+def _requested(change: Change) -> dict[str, Any]:
+    return {
+        "participation_id": change.seen.row.id,
+        "purpose": Purpose.TRANSFER.value,
+        "round": change.seen.row.handoff_round + 1,
+        "status": HandoffStatus.TO_ROUTE.value,
+        "sender_id": change.seen.row.ifc_id,
+        "since": change.occasion.at,
+        "look_at": change.occasion.at,
+    }
+
+
+def _offered(change: Change, step: Pulled) -> dict[str, Any]:
+    return {**_moved(change, step, _round(change, step)), "v_receiver": change.data["receiver"]}
+
+
+def _round(change: Change, step: Pulled) -> int:
+    """Return the round that a step moves: a new one, if an earlier entry of the same act made it."""
+    earlier = change.pulled[: change.pulled.index(step)]
+    return change.seen.row.handoff_round + sum(other.trigger is Trigger.REQUEST for other in earlier)
+
+
+def _moved(change: Change, step: Pulled, number: int) -> dict[str, Any]:
+    """Return the parameters that move one attempt or round from one status to the next, if it still has the first."""
+    return {
+        "b_id": change.seen.row.id,
+        "b_number": number,
+        "b_before": step.before,
+        "v_status": step.after,
+        "v_since": change.occasion.at,
+    }
+
+
+def _move(connection: Connection, statement: Update, rows: Rows) -> None:
+    if rows and connection.execute(statement, rows).rowcount != len(rows):
+        raise LostRace
+
+
+# ------------------------------------------------------------------------------------------------------------- journal
+def _entries(changes: Sequence[Change]) -> tuple[Rows, Rows]:
+    journal: Rows = []
+    texts: Rows = []
+    for change in changes:
+        head, seq = change.seen.row.journal_head, change.seen.row.journal_seq
+        for number, step in enumerate(change.pulled):
+            seq += 1
+            entry = _entry(change, step, seq, head, own=number == 0)
+            if entry["text_hash"]:
+                texts.append(entry.pop("_text"))
+            head = entry["hash"]
+            journal.append(entry)
+    return journal, texts
+
+
+def _entry(change: Change, step: Pulled, seq: int, head: str, *, own: bool) -> dict[str, Any]:
+    """Return one journal row; the act's own entry (`own`) carries the reason and the caller's key."""
+    occasion, actor = change.occasion, change.actor
+    entry: dict[str, Any] = {
+        "chain": "participation",
+        "chain_id": change.seen.row.id,
+        "seq": seq,
+        "at": occasion.at,
+        "recorded_at": occasion.recorded_at,
+        "subject": step.subject.value,
+        "trigger": str(step.trigger),
+        "from_state": str(step.before),
+        "to_state": str(step.after),
+        "actor_id": actor.party_id,
+        "role": actor.role.value,
+        "via": actor.via,
+        "data": _data(change, step, own=own),
+        "text_hash": "",
+        "revision_id": change.seen.row.revision_id,
+        "previous": head,
+        "flow_run_id": occasion.flow_run_id,
+        "key": change.key if own else None,
+        "key_content": change.key_content if own else None,
+    }
+    if own and change.reason:
+        salt = occasion.salt()
+        entry["text_hash"] = text_hash(salt, change.reason)
+        entry["_text"] = {
+            "chain": "participation",
+            "chain_id": change.seen.row.id,
+            "seq": seq,
+            "salt": salt,
+            "text": change.reason,
+        }
+    entry["hash"] = entry_hash(entry)
+    return entry
+
+
+def _data(change: Change, step: Pulled, *, own: bool) -> str:
+    data: dict[str, object] = dict(change.data) if own else {}
+    if step.overrode:
+        data["overrode"] = [str(guard) for guard in step.overrode]
+    if own and change.occasion.backdated:
+        data["backdated"] = True
+    return json.dumps(data, sort_keys=True, default=str, separators=(",", ":")) if data else ""
+
+
+# ----------------------------------------------------------------------------------------------------------- deadlines
+_END_DEADLINE = (
+    update(DEADLINE)
+    .where(
+        DEADLINE.c.participation_id == bindparam("b_id"),
+        DEADLINE.c.subject == bindparam("b_subject"),
+        DEADLINE.c.rule == bindparam("b_rule"),
+        or_(DEADLINE.c.status == DeadlineStatus.OPEN.value, DEADLINE.c.status == DeadlineStatus.WAITING.value),
+    )
+    .values(status=bindparam("v_status"), ended_at=bindparam("v_at"))
+)
+
+
+def _write_deadlines(connection: Connection, changes: Sequence[Change]) -> None:
+    ended = [
+        {
+            "b_id": change.seen.row.id,
+            "b_subject": end.subject.value,
+            "b_rule": end.rule,
+            "v_status": end.status.value,
+            "v_at": change.occasion.at,
+        }
+        for change in changes
+        for end in change.ended
+    ]
+    _insert(connection, _END_DEADLINE, ended)
+    _insert(connection, _INSERT_DEADLINE, [row for change in changes for row in opened_rows(change)])
+
+
+def opened_rows(change: Change) -> Iterator[dict[str, Any]]:
+    """Yield the rows of the deadlines that a change opens; their generation is the act's journal entry."""
+    for step in change.opened:
+        yield {
+            "participation_id": change.seen.row.id,
+            "revision_id": change.seen.row.revision_id,
+            "subject": step.subject.value,
+            "state": str(step.state),
+            "rule": step.rule,
+            "step": step.step,
+            "generation": change.seq,
+            "anchor": step.anchor.value,
+            "due_at": step.due_at,
+            "status": step.status.value,
+            "ended_at": change.occasion.at if step.status is DeadlineStatus.MISSED else None,
+        }

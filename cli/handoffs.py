@@ -1,0 +1,157 @@
+"""`handoffs`: where each relay between organisations stands, and the acts that move one."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli import console
+from cli.acting import RequestOf, check_key, perform, tell, who
+from cli.opening import reading, settings_of
+from cli.options import AsJson, At, By, Directory, EditionCode, Key, Reason, Reference, moment, told
+from core.errors import NotFound
+from states.names import OrganisationKind, Subject, Trigger
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sqlalchemy import Connection
+
+    from actions.apply import Request
+
+Institute = Annotated[str | None, typer.Option("--institute", metavar="CODE", help=told("institute"))]
+To = Annotated[str, typer.Option("--to", metavar="CODE", help=told("to"))]
+
+
+def handoffs(
+    context: typer.Context,
+    institute: Institute = None,
+    edition: EditionCode = None,
+    as_json: AsJson = False,
+    directory: Directory = None,
+) -> None:
+    if context.invoked_subcommand is not None:
+        return
+    from actions.reports import handoffs as rounds
+
+    with reading(settings_of(directory)) as connection:
+        found = rounds(connection, edition, institute)
+    if as_json:
+        console.document({"handoffs": found})
+    elif found:
+        _tell(found)
+    else:
+        console.tell("no_handoffs")
+
+
+def _tell(rounds: list[dict[str, Any]]) -> None:
+    rows = [
+        (
+            each["reference"],
+            each["teacher"],
+            each["to"] or console.heading("unrouted"),
+            console.named("handoff_status", each["status"]),
+            console.when(each["since"]),
+            console.when(each["next_due"]),
+        )
+        for each in rounds
+    ]
+    columns = ("reference", "person", "institute", "status", "since", "by")
+    console.table(console.heading("handoffs"), columns, rows, whole=("reference", "institute", "since", "by"))
+
+
+def offer(
+    reference: Reference,
+    by: By,
+    to: To,
+    reason: Reason = "",
+    key: Key = None,
+    at: At = None,
+    as_json: AsJson = False,
+    directory: Directory = None,
+) -> None:
+    def request(connection: "Connection") -> "Request":
+        return _request(Subject.HANDOFF, Trigger.OFFER, reason, key, {"receiver": _receiver(connection, to)})
+
+    _act(reference, request, by, key, at, as_json, directory)
+
+
+def accept(
+    reference: Reference,
+    by: By,
+    reason: Reason = "",
+    key: Key = None,
+    at: At = None,
+    as_json: AsJson = False,
+    directory: Directory = None,
+) -> None:
+    def request(_: "Connection") -> "Request":
+        return _request(Subject.HANDOFF, Trigger.ACCEPT, reason, key)
+
+    _act(reference, request, by, key, at, as_json, directory)
+
+
+def decline(
+    reference: Reference,
+    by: By,
+    reason: Reason = "",
+    key: Key = None,
+    at: At = None,
+    as_json: AsJson = False,
+    directory: Directory = None,
+) -> None:
+    def request(_: "Connection") -> "Request":
+        return _request(Subject.HANDOFF, Trigger.DECLINE, reason, key)
+
+    _act(reference, request, by, key, at, as_json, directory)
+
+
+def complete(
+    reference: Reference,
+    by: By,
+    reason: Reason = "",
+    key: Key = None,
+    at: At = None,
+    as_json: AsJson = False,
+    directory: Directory = None,
+) -> None:
+    def request(_: "Connection") -> "Request":  # a handoff is completed by the participation's own act, never alone
+        return _request(Subject.PARTICIPATION, Trigger.CONFIRM_TRANSFER, reason, key)
+
+    _act(reference, request, by, key, at, as_json, directory)
+
+
+def _request(
+    subject: Subject, trigger: Trigger, reason: str, key: str | None, data: dict[str, object] | None = None
+) -> "Request":
+    from actions.apply import Request
+
+    return Request(subject, trigger, reason, data or {}, key)
+
+
+def _act(
+    reference: str,
+    request: RequestOf,
+    by: str,
+    key: str | None,
+    at: str | None,
+    as_json: bool,
+    directory: "Path | None",
+) -> None:
+    check_key(key)
+    role, email = who(by)
+    occasion_at = moment(at)
+    applied = perform(settings_of(directory), reference, request, role, email, occasion_at)
+    tell(applied, occasion_at, as_json=as_json)
+
+
+def _receiver(connection: "Connection", code: str) -> int:
+    """Return the institute, or IFC, that a code names. Raises NotFound (`unknown_organisation`)."""
+    from actions.people import organisation_id
+
+    try:
+        return organisation_id(connection, OrganisationKind.INSTITUTE, code)
+    except NotFound as unknown:
+        try:
+            return organisation_id(connection, OrganisationKind.IFC, code)
+        except NotFound:
+            raise unknown from None

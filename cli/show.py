@@ -1,0 +1,146 @@
+"""`show REF`: one participation as a story: who and where, what is due from whom, what happened, what was said."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from cli import console
+from cli.opening import reading, settings_of
+from cli.options import AsJson, At, Directory, Reference, moment
+from cli.status import show_set_aside
+
+Told = Mapping[str, Any]
+
+
+def show(reference: Reference, at: At = None, as_json: AsJson = False, directory: Directory = None) -> None:
+    from actions.reports import story
+
+    occasion_at = moment(at)
+    with reading(settings_of(directory)) as connection:
+        told = story(connection, reference.strip(), occasion_at)
+    if as_json:
+        console.document(told)
+    else:
+        _tell(told)
+
+
+def _tell(told: Told) -> None:
+    for label, value in _header(told):
+        if value:
+            console.line(f"{label:<16} {value}")
+    _due(told["due"])
+    _journal(told["journal"])
+    _messages(told["messages"])
+    _handoffs(told["handoffs"])
+    show_set_aside([{"reference": told["reference"], **each} for each in told["set_aside"]])
+
+
+def _header(told: Told) -> Iterator[tuple[str, str]]:
+    heading, teacher, school = console.heading, told["teacher"], told["school"]
+    kind = console.named("participant_kind", teacher["kind"])
+    yield heading("reference"), f"{told['reference']}, {heading('edition').lower()} {told['edition']}"
+    yield heading("person"), ", ".join(part for part in (teacher["name"], kind, teacher["email"]) if part)
+    if school:
+        yield heading("school"), ", ".join(part for part in (school["name"], told["network"], told["basin"]) if part)
+    yield heading("state"), f"{console.named('state', told['state'])} ({console.when(told['since'])})"
+    yield heading("owner"), told["owner_name"]
+    yield heading("place"), _place(told["place"])
+    yield heading("wishes"), ", ".join(f"{each['rank']}. {each['offer']}" for each in told["wishes"])
+    yield heading("waiting"), ", ".join(each["offer"] for each in told["waiting"])
+    yield heading("facts"), ", ".join(_fact(each) for each in told["facts"])
+
+
+def _place(place: Told | None) -> str:
+    if place is None:
+        return ""
+    days = ", ".join(console.when(day) for day in place["days"]) or console.heading("no_date")
+    status = console.named("placement_status", place["status"])
+    return f"{place['company_name']}, {place['title']} ({place['offer']}), {days}, {status}"
+
+
+def _fact(fact: Told) -> str:
+    half_day = f" {fact['half_day']}" if fact["half_day"] else ""
+    value = f" ({console.named('fact_value', fact['value'])})" if fact["half_day"] else ""
+    return f"{console.named('fact_kind', fact['kind'])} {console.when(fact['on'])}{half_day}{value}"
+
+
+def _due(due: Sequence[Told]) -> None:
+    if not due:
+        console.line(f"\n{console.heading('due_nothing')}")
+        return
+    rows = [
+        (
+            console.named("role", each["who"]),
+            ", ".join(part for part in (each["name"], each["organisation"]) if part),
+            console.trigger_name(each["subject"], each["act"]),
+            _by(each),
+        )
+        for each in due
+    ]
+    console.table(console.heading("due"), ("owed_by", "person", "action", "by"), rows, whole=("by",))
+
+
+def _by(due: Told) -> str:
+    if due["by"] is None:
+        return console.heading("no_date")
+    late = f" ({console.heading('late')})" if due["late"] else ""
+    return console.when(due["by"]) + late
+
+
+def _journal(journal: Sequence[Told]) -> None:
+    rows = [
+        (
+            entry["seq"],
+            console.when(entry["at"]),
+            console.trigger_name(entry["subject"], entry["trigger"]),
+            console.state_name(entry["subject"], entry["to"]),
+            entry["actor"] if entry["actor"] != entry["role"] else console.named("role", entry["role"]),
+            entry["reason"],
+        )
+        for entry in journal
+    ]
+    console.table(
+        console.heading("journal"), ("number", "at", "act", "after", "who", "reason"), rows, ("number",), ("at",)
+    )
+
+
+def _messages(messages: Sequence[Told]) -> None:
+    rows = [
+        (
+            console.when(each["at"]),
+            each["subject"] or console.named("kind", each["kind"]),
+            each["recipient"],
+            why(each["about"], each["rule"]),
+            console.named("message_status", each["status"]),
+        )
+        for each in messages
+    ]
+    if rows:
+        console.table(
+            console.heading("messages"), ("at", "message", "recipient", "rule", "status"), rows, whole=("at",)
+        )
+
+
+def why(about: str, rule: str) -> str:
+    """Return why something was said: an act, or a step of a deadline (counted from one)."""
+    name, _, step = rule.partition(":")
+    act = console.trigger_name(about, name)
+    if act != name:
+        return act
+    return f"{console.named('rule', name)} ({int(step) + 1})" if step else console.named("rule", name)
+
+
+def _handoffs(rounds: Sequence[Told]) -> None:
+    rows = [
+        (
+            each["round"],
+            console.named("purpose", each["purpose"]),
+            each["from"],
+            each["to"] or console.heading("unrouted"),
+            console.named("handoff_status", each["status"]),
+            console.when(each["since"]),
+        )
+        for each in rounds
+    ]
+    if rows:
+        columns = ("round", "purpose", "from_org", "to_org", "status", "since")
+        console.table(console.heading("handoffs"), columns, rows, ("round",))

@@ -1,0 +1,74 @@
+"""`status`: where an edition stands, in figures."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from cli import console
+from cli.console import heading
+from cli.opening import reading, settings_of
+from cli.options import AsJson, At, Directory, EditionCode, moment
+
+
+def status(edition: EditionCode = None, at: At = None, as_json: AsJson = False, directory: Directory = None) -> None:
+    from actions.figures import status as figures
+
+    occasion_at = moment(at)
+    with reading(settings_of(directory)) as connection:
+        found = figures(connection, edition, occasion_at)
+    if as_json:
+        console.document(found)
+    else:
+        show_status(found)
+
+
+def show_status(found: Mapping[str, Any]) -> None:
+    """Write the figures of an edition as tables."""
+    console.line(f"{found['title']} ({found['edition']}), {console.when(found['at'])}")
+    _counts("participations", "state", "state", found["participations"])
+    console.table(heading("key_figures"), ("subject", "count"), _key_figures(found), ("count",))
+    _handoffs(found["handoffs"])
+    _counts("deadlines", "status", "deadline_status", found["deadlines"])
+    _counts("messages", "status", "message_status", found["messages"])
+    show_set_aside(found["set_aside"])
+
+
+def _key_figures(found: Mapping[str, Any]) -> list[tuple[str, object]]:
+    return [
+        (heading("places"), found["places"]),
+        (heading("cancelled_places"), found["places_cancelled"]),
+        (heading("filled_places"), found["places_filled"]),
+        (heading("fill_rate"), console.percent(found["fill_rate"])),
+        (heading("overdue"), found["overdue"]),
+        (heading("reminders"), found["reminders"]),
+        (heading("escalations"), found["escalations"]),
+    ]
+
+
+def _counts(title: str, column: str, group: str, counts: Mapping[str, int]) -> None:
+    rows: list[tuple[str, int]] = [(console.named(group, code), n) for code, n in counts.items() if n]
+    rows.append((heading("total"), sum(counts.values())))
+    console.table(heading(title), (column, "count"), rows, ("count",))
+
+
+def _handoffs(handoffs: Mapping[str, Mapping[str, int]]) -> None:
+    rows = [
+        (institute_name(code), console.named("handoff_status", status), n)
+        for code, statuses in handoffs.items()
+        for status, n in statuses.items()
+    ]
+    if rows:
+        console.table(heading("handoffs"), ("institute", "status", "count"), rows, ("count",))
+
+
+def institute_name(code: str) -> str:
+    """Return an institute's code, or what stands for none."""
+    from actions.figures import TO_ROUTE
+
+    return heading("unrouted") if code == TO_ROUTE else code
+
+
+def show_set_aside(rows: list[Mapping[str, Any]]) -> None:
+    """Write what the jobs could not handle, if anything."""
+    if rows:
+        told = [(row["reference"], console.named("job", row["job"]), row["error"], row["tries"]) for row in rows]
+        console.table(heading("set_aside"), ("reference", "job", "error", "tries"), told, ("tries",), ("reference",))

@@ -1,0 +1,43 @@
+"""Settings: environment variables with the prefix ENTRAPPRENDRE_, or a `.env` file in the working directory."""
+
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from core.errors import UsageError
+
+
+class Settings(BaseSettings):
+    """What the machine's owner decides; paths are relative to the working directory."""
+
+    model_config = SettingsConfigDict(env_prefix="ENTRAPPRENDRE_", env_file=".env", extra="ignore", frozen=True)
+
+    database_url: str = "sqlite:///var/entrapprendre.db"
+    secret_key: SecretStr = SecretStr("")
+    public_url: str = "http://127.0.0.1:8000"
+    mail: Literal["file"] = "file"
+    mail_from: str = "Entr'apprendre (IFC) <entrapprendre@ifc.example>"
+    timezone: str = "Europe/Brussels"
+    locale: Literal["fr"] = "fr"
+    var: Path = Field(default=Path("var"), description="where inbox, mail, seals and Prefect's own data stand")
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            return ZoneInfo(value).key
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError(value) from error
+
+
+def load_settings(**given: object) -> Settings:
+    """Read the settings; what is given wins. Raises UsageError (`bad_setting`) naming the variable at fault."""
+    try:
+        return Settings(**given)  # type: ignore[arg-type]  # pydantic checks each value
+    except ValidationError as error:
+        fault = error.errors()[0]
+        name = "ENTRAPPRENDRE_" + "_".join(str(part) for part in fault["loc"]).upper()
+        raise UsageError("bad_setting", name=name, value=str(fault.get("input", "")), why=fault["msg"]) from error

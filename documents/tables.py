@@ -1,0 +1,171 @@
+"""Reading tables that people send: CSV or XLSX, whatever their spreadsheet made of them.
+
+Encodings are not guessed by statistics, which corrupt French names: a BOM, else strict UTF-8, else cp1252. The
+separator is the one that the header line holds most of.
+"""
+
+import csv
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from core.errors import InvalidFile, Problem
+from core.plain import plain
+
+MAX_BYTES = 10_000_000
+MAX_ROWS = 50_000
+MAX_UNPACKED = 100_000_000
+MAX_CELLS = 5_000_000
+_SEPARATORS = ";,\t|"
+_CELL_PLACE = re.compile(rb"""\br\s*=\s*["']\s*([A-Za-z]+)(\d+)""")
+_ZIP = b"PK\x03\x04"
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One row by column name; `line` is its first physical line (XLSX: its row)."""
+
+    line: int
+    values: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A header, its names normalised, and the records under it."""
+
+    columns: tuple[str, ...]
+    records: tuple[Record, ...]
+
+
+def read_table(data: bytes, name: str) -> Table:
+    """Read a table. Raises InvalidFile (`too_large`, `not_text`, `unreadable`, `no_header`, `too_many_rows`)."""
+    if len(data) > MAX_BYTES:
+        raise _refused(name, "too_large", size=len(data), limit=MAX_BYTES)
+    rows = _xlsx(data, name) if data.startswith(_ZIP) else _csv(data, name)
+    try:
+        return _table(rows, name)
+    except csv.Error as error:
+        raise _refused(name, "unreadable") from error
+
+
+def _refused(name: str, code: str, **params: object) -> InvalidFile:
+    return InvalidFile(name, [Problem(code, params=params)])
+
+
+def _csv(data: bytes, name: str) -> Iterator[tuple[int, list[str]]]:
+    text = _decoded(data, name)
+    header = text.lstrip("\r\n").split("\n", 1)[0]
+    separator = max(_SEPARATORS, key=header.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)  # a quote left open shows
+    line = 1
+    for row in reader:
+        yield line, row
+        line = reader.line_num + 1
+
+
+def _decoded(data: bytes, name: str) -> str:
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        try:
+            text = data.decode("cp1252")
+        except UnicodeDecodeError as error:
+            raise _refused(name, "not_text") from error
+    if _CONTROL.search(text):
+        raise _refused(name, "not_text")
+    return text
+
+
+def _xlsx(data: bytes, name: str) -> Iterator[tuple[int, list[str]]]:
+    from python_calamine import CalamineError, CalamineWorkbook  # noqa: PLC0415 - only spreadsheets need it
+
+    _check_size(data, name)
+    try:
+        sheet = CalamineWorkbook.from_filelike(io.BytesIO(data)).get_sheet_by_index(0)
+        rows = sheet.to_python(skip_empty_area=False, nrows=MAX_ROWS + 2)
+    except (CalamineError, ValueError, IndexError, OSError) as error:
+        raise _refused(name, "unreadable") from error
+    for number, row in enumerate(rows, start=1):
+        cells = [_cell(cell) for cell in row]
+        if any(_CONTROL.search(cell) for cell in cells):
+            raise _refused(name, "not_text")
+        yield number, cells
+
+
+def _check_size(data: bytes, name: str) -> None:
+    """Refuse what would not fit in memory: the reader lays out the whole rectangle up to the last cell, at once.
+
+    One stray cell in the far corner would ask for half a terabyte and end the process; no exception can stop that.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            parts = archive.infolist()
+            unpacked = sum(part.file_size for part in parts)
+            if unpacked > MAX_UNPACKED:
+                raise _refused(name, "too_large", size=unpacked, limit=MAX_UNPACKED)
+            for part in parts:
+                if _reaches_too_far(archive.read(part)):  # any part: a sheet may stand anywhere
+                    raise _refused(name, "too_many_rows", limit=MAX_ROWS)
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        OSError,
+        RuntimeError,
+        ValueError,
+    ) as error:  # all that damage does
+        raise _refused(name, "unreadable") from error
+
+
+def _reaches_too_far(sheet: bytes) -> bool:
+    """Tell whether the rectangle up to the furthest cell has more cells than fit in memory."""
+    places = {(match.group(1), match.group(2)) for match in _CELL_PLACE.finditer(sheet)}
+    width = max((_column(letters) for letters, _ in places), default=0)
+    height = max((int(number[:8]) for _, number in places), default=0)
+    return width * height > MAX_CELLS
+
+
+def _column(letters: bytes) -> int:
+    """Return the number of a column by its letters: A is 1, AA is 27."""
+    number = 0
+    for letter in letters[:4].upper():
+        number = number * 26 + letter - ord("A") + 1
+    return number
+
+
+def _cell(value: object) -> str:
+    """Write a cell as the text somebody would have typed: whole numbers without a point, dates as ISO."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, datetime):
+        return value.date().isoformat()
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def _table(rows: Iterator[tuple[int, list[str]]], name: str) -> Table:
+    filled = ((line, cells) for line, cells in rows if any(cell.strip() for cell in cells))
+    header = next(filled, None)
+    if header is None:
+        raise _refused(name, "no_header")
+    columns = tuple(normal(cell) for cell in header[1])
+    records: list[Record] = []
+    for line, cells in filled:
+        if len(records) >= MAX_ROWS:
+            raise _refused(name, "too_many_rows", limit=MAX_ROWS)
+        records.append(Record(line, _by_name(columns, cells)))
+    return Table(columns, tuple(records))
+
+
+def _by_name(columns: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
+    padded = [*cells, *[""] * (len(columns) - len(cells))]
+    return {name: " ".join(cell.split()) for name, cell in zip(columns, padded, strict=False) if name}
+
+
+def normal(name: str) -> str:
+    """Return a column's name without case and accents; blanks count as underscores."""
+    return re.sub(r"[^a-z0-9]+", "_", plain(name).lower()).strip("_")

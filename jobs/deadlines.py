@@ -1,0 +1,149 @@
+"""What falls due: reminders and escalations are said, expiries are done. Each step fires once, whoever runs this."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from actions.apply import Outcome, Request, apply_many
+from actions.occasion import Occasion, system
+from actions.reading import read_rows, rules_for
+from actions.telling import Tell, notification_row
+from actions.writing import DEADLINE, NOTIFICATION
+from core.errors import ProductError
+from jobs.batches import Outcomes, not_set_aside, settle
+from jobs.summary import Summary
+from jobs.workshop import MOST_AT_ONCE, Workshop
+from states.names import DeadlineStatus, StepAction, Subject, Trigger
+from states.rules import RuleKey, Step
+
+JOB = "deadlines"
+_TRY_AGAIN = ("lost_race", "before_last_entry")  # said by a late tick, or beside another: the next one decides
+_EXPIRES = {StepAction.LAPSE: Trigger.LAPSE, StepAction.CANCEL: Trigger.CANCEL}
+
+
+def has_work(connection: Connection, at: datetime) -> bool:
+    """Tell whether a deadline is due: one indexed probe."""
+    free = not_set_aside(JOB, DEADLINE.c.participation_id)
+    probe = select(DEADLINE.c.id).where(DEADLINE.c.status == "open", DEADLINE.c.due_at <= at, free).limit(1)
+    return connection.execute(probe).first() is not None
+
+
+def run(workshop: Workshop, at: datetime, limit: int = MOST_AT_ONCE) -> Summary:
+    """Fire everything that is due, in the order in which it fell due."""
+    summary = Summary(JOB)
+    occasion = workshop.occasion(at)
+    last: Row[Any] | None = None  # each is tried once a run: a race lost, or a fault, is left to the next
+    while True:
+        with workshop.engine.begin() as connection:
+            rows = _due(connection, at, last, limit)
+            if not rows:
+                return summary
+            last = rows[-1]
+            fresh = [row for row in rows if row.participation_id not in summary.failed]
+            settle(connection, summary, _fire(connection, fresh, occasion), occasion)
+
+
+def _due(connection: Connection, at: datetime, last: Row[Any] | None, limit: int) -> Sequence[Row[Any]]:
+    """Return the next deadlines that are due, in the order in which they fell due, after the last one tried."""
+    query = (
+        select(DEADLINE)
+        .where(
+            DEADLINE.c.status == DeadlineStatus.OPEN.value,
+            DEADLINE.c.due_at <= at,
+            not_set_aside(JOB, DEADLINE.c.participation_id),
+        )
+        .order_by(DEADLINE.c.due_at, DEADLINE.c.id)
+        .limit(limit)
+    )
+    if last is not None:
+        later = (DEADLINE.c.due_at > last.due_at) | ((DEADLINE.c.due_at == last.due_at) & (DEADLINE.c.id > last.id))
+        query = query.where(later)
+    return connection.execute(query).all()
+
+
+def _fire(connection: Connection, rows: Sequence[Row[Any]], occasion: Occasion) -> Outcomes:
+    faults: list[tuple[int, Outcome | str | None]] = []
+    telling: list[tuple[Row[Any], Step]] = []
+    expiring: list[tuple[Row[Any], Step]] = []
+    for row in rows:
+        try:
+            step = _step(connection, row)
+        except Exception as fault:  # noqa: BLE001 - one participation's fault is set aside, the others go on
+            faults.append((row.participation_id, fault))
+        else:
+            (expiring if step.do in _EXPIRES else telling).append((row, step))
+    return [*faults, *_tell(connection, telling, occasion), *_expire(connection, expiring, occasion)]
+
+
+def _step(connection: Connection, row: Row[Any]) -> Step:
+    ladder = rules_for(connection, row.revision_id).ladder
+    steps = ladder[RuleKey(Subject(row.subject), row.state, row.rule)]
+    number: int = row.step
+    return steps[number]
+
+
+def _tell(connection: Connection, due: Sequence[tuple[Row[Any], Step]], occasion: Occasion) -> Outcomes:
+    """Mark reminders and escalations fired and say them, in one go; an act that came first has won."""
+    participations = read_rows(connection, {row.participation_id for row, _ in due})
+    readable = [row.id for row, _ in due if row.participation_id in participations]
+    won = _mark(connection, readable, DeadlineStatus.FIRED, occasion)
+    firing = [(row, step) for row, step in due if row.id in won]
+    notifications = []
+    for row, step in firing:
+        if step.message is None or step.audience is None:
+            continue
+        name = f"{row.subject}.{row.rule}.{row.step}.{row.generation}"
+        tell = Tell(
+            step.message,
+            step.audience,
+            Subject(row.subject),
+            f"{row.rule}:{row.step}",
+            f"{row.participation_id}/{name}/{step.message}",
+        )
+        if said := notification_row(participations[row.participation_id], tell, occasion.at):
+            notifications.append(said)
+    if notifications:
+        connection.execute(insert(NOTIFICATION), notifications)
+    told: list[tuple[int, Outcome | str | None]] = [
+        (row.participation_id, f"{row.rule}:{step.do}") for row, step in firing
+    ]
+    unreadable = {row.participation_id for row, _ in due} - set(participations)
+    return [*told, *((pid, ValueError("unreadable")) for pid in sorted(unreadable))]
+
+
+def _mark(connection: Connection, ids: Sequence[int], status: DeadlineStatus, occasion: Occasion) -> set[int]:
+    """Move open deadlines to a status and return those that were still open: the one winner of a race."""
+    if not ids:
+        return set()
+    query = (
+        update(DEADLINE)
+        .where(DEADLINE.c.id.in_(ids), DEADLINE.c.status == DeadlineStatus.OPEN.value)
+        .values(status=status.value, ended_at=occasion.at)
+        .returning(DEADLINE.c.id)
+    )
+    return set(connection.execute(query).scalars())
+
+
+_FIRED = update(DEADLINE).values(status=DeadlineStatus.FIRED.value)
+
+
+def _expire(connection: Connection, due: Sequence[tuple[Row[Any], Step]], occasion: Occasion) -> Outcomes:
+    """Do what an expiry does (lapse, cancel). The act ends its own deadlines; the one that fell due is marked fired.
+
+    A refusal (a place was found after all) closes the deadline; a lost race leaves it to the next run.
+    """
+    first = {row.participation_id: (row, step) for row, step in reversed(due)}
+    asked = {pid: Request(Subject.PARTICIPATION, _EXPIRES[step.do]) for pid, (_, step) in first.items()}
+    outcomes = apply_many(connection, asked, system(), occasion)
+    done = [first[pid][0].id for pid, outcome in outcomes.items() if not isinstance(outcome, Exception)]
+    refused = [
+        first[pid][0].id
+        for pid, outcome in outcomes.items()
+        if isinstance(outcome, ProductError) and outcome.code not in _TRY_AGAIN
+    ]
+    if done:
+        connection.execute(_FIRED.where(DEADLINE.c.id.in_(done)))
+    _mark(connection, refused, DeadlineStatus.CLOSED, occasion)
+    return outcomes.items()

@@ -1,0 +1,279 @@
+"""The outbox: notifications are put in envelopes, envelopes are claimed, sent with no transaction open, and settled.
+
+A process killed after sending and before settling leaves a lease: after 60 s (wall) any other frees it. Where the
+gateway is idempotent the message is sent again to the same effect; elsewhere it becomes `unknown`.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid5
+
+from sqlalchemy import Connection, Row, bindparam, delete, insert, or_, select, update
+
+from actions.writing import NOTIFICATION
+from core.clock import BRUSSELS
+from core.errors import LostRace
+from jobs.envelopes import Letter, letters
+from jobs.summary import Summary
+from jobs.workshop import MOST_AT_ONCE, Workshop
+from models import Message, MessageText, table_of
+from notifications.catalogue import CATALOGUE
+from notifications.gateways import Mail, Mailbox, MaybeSentError, NotSentError, Receipt
+from notifications.rendering import Rendered, render
+from states.names import Kind, MessageStatus
+
+JOB = "delivery"
+MESSAGE, MESSAGE_TEXT = table_of(Message), table_of(MessageText)
+LEASE = timedelta(seconds=60)
+_NAMESPACE = UUID("6d1d3b1e-7a0c-5f2e-9c58-3e1a5b0f2c77")
+_CLAIMED_AT_ONCE = 50  # sent within one lease, whatever the gateway's pace
+_FIRST_RETRY = timedelta(minutes=1)
+
+
+def has_work(connection: Connection, wall: datetime) -> bool:
+    """Tell whether something waits to be put in an envelope or to be sent: two indexed probes."""
+    loose = select(NOTIFICATION.c.id).where(NOTIFICATION.c.message_id.is_(None)).limit(1)
+    waiting = select(MESSAGE.c.id).where(_claimable(wall)).limit(1)
+    return any(connection.execute(probe).first() is not None for probe in (loose, waiting))
+
+
+def run(workshop: Workshop, at: datetime, limit: int = MOST_AT_ONCE) -> Summary:
+    """Put everything in envelopes and send what can be sent."""
+    summary = Summary(JOB)
+    while _put_in_envelopes(workshop, at, limit):
+        pass
+    while claimed := _claim(workshop, at, min(limit, _CLAIMED_AT_ONCE), summary):
+        settled = [(letter, _send(workshop, letter, at, summary)) for letter in claimed]
+        _settle(workshop, settled, at, summary)
+    return summary
+
+
+# ----------------------------------------------------------------------------------------------------------- envelopes
+def _put_in_envelopes(workshop: Workshop, at: datetime, limit: int) -> bool:
+    """Give loose notifications an envelope; several of one kind to one recipient on one day share it if the kind may.
+
+    Two processes at once: the second finds the envelope there or the notifications taken, and gives way.
+    """
+    with workshop.engine.begin() as connection:
+        rows = connection.execute(
+            select(NOTIFICATION)
+            .where(NOTIFICATION.c.message_id.is_(None))
+            .order_by(NOTIFICATION.c.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        ).all()
+        groups: defaultdict[tuple[object, ...], list[Row[Any]]] = defaultdict(list)
+        for row in rows:
+            groups[_same_envelope(row)].append(row)
+        envelopes = [_envelope(group, at) for group in groups.values()]
+        if envelopes:
+            connection.execute(insert(MESSAGE), envelopes)
+            carried = [
+                {"b_id": row.id, "v_message": envelope["id"]}
+                for envelope, group in zip(envelopes, groups.values(), strict=True)
+                for row in group
+            ]
+            if connection.execute(_CARRY, carried).rowcount != len(carried):
+                raise LostRace
+    return bool(rows)
+
+
+_CARRY = (
+    update(NOTIFICATION)
+    .where(NOTIFICATION.c.id == bindparam("b_id"), NOTIFICATION.c.message_id.is_(None))
+    .values(message_id=bindparam("v_message"))
+)
+
+
+def _same_envelope(row: Row[Any]) -> tuple[object, ...]:
+    if not CATALOGUE[Kind(row.kind)].may_fold:
+        return (row.key,)
+    return (row.kind, row.role, row.party_id, row.organisation_id, row.at.astimezone(BRUSSELS).date())
+
+
+def _envelope(group: Sequence[Row[Any]], at: datetime) -> dict[str, Any]:
+    """Return a message's row; its id derives from what it carries, so that it can never exist twice."""
+    first = group[0]
+    return {
+        "id": str(uuid5(_NAMESPACE, "\n".join(sorted(row.key for row in group)))),
+        "kind": first.kind,
+        "role": first.role,
+        "party_id": first.party_id,
+        "organisation_id": first.organisation_id,
+        "status": MessageStatus.QUEUED.value,
+        "at": at,
+    }
+
+
+# ------------------------------------------------------------------------------------------------------ claim and send
+def _claimable(wall: datetime) -> Any:  # noqa: ANN401 - a condition
+    queued = (MESSAGE.c.status == MessageStatus.QUEUED.value) & or_(
+        MESSAGE.c.not_before.is_(None), MESSAGE.c.not_before <= wall
+    )
+    abandoned = (MESSAGE.c.status == MessageStatus.LEASED.value) & (MESSAGE.c.leased_until < wall)
+    return or_(queued, abandoned)
+
+
+def _claim(workshop: Workshop, at: datetime, limit: int, summary: Summary) -> list[Letter]:
+    """Take messages under a lease and say what each says today; those no longer true are cancelled at once."""
+    wall = workshop.wall()
+    with workshop.engine.begin() as connection:
+        ids = (
+            select(MESSAGE.c.id)
+            .where(_claimable(wall))
+            .order_by(MESSAGE.c.at, MESSAGE.c.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        rows = connection.execute(
+            select(MESSAGE).where(MESSAGE.c.id.in_(connection.execute(ids).scalars().all()))
+        ).all()
+        doubtful = [row for row in rows if row.status == MessageStatus.LEASED and not workshop.gateway.idempotent]
+        _mark(connection, [row.id for row in doubtful], MessageStatus.UNKNOWN, "abandoned", at, summary)
+        found = letters(connection, [row for row in rows if row not in doubtful], at) if rows else []
+        for letter in found:
+            if letter.cancelled:
+                _mark(connection, [letter.message_id], MessageStatus.CANCELLED, letter.cancelled, at, summary)
+            if letter.failed:
+                _mark(connection, [letter.message_id], MessageStatus.FAILED, letter.failed, at, summary)
+            for reference in letter.faults:
+                summary.fail(reference, "not_in_message")
+        sendable = sorted((letter for letter in found if letter.envelope), key=lambda letter: letter.message_id)
+        leases = [
+            {
+                "b_id": letter.message_id,
+                "v_contact": letter.chosen.contact_id if letter.chosen else None,
+                "v_holder": workshop.holder,
+                "v_until": wall + LEASE,
+            }
+            for letter in sendable
+        ]
+        if leases:
+            connection.execute(_LEASE, leases)
+    return sendable or ([] if not rows else _claim(workshop, at, limit, summary))
+
+
+_LEASE = (
+    update(MESSAGE)
+    .where(MESSAGE.c.id == bindparam("b_id"))
+    .values(
+        status=MessageStatus.LEASED.value,
+        contact_id=bindparam("v_contact"),
+        leased_by=bindparam("v_holder"),
+        leased_until=bindparam("v_until"),
+        attempts=MESSAGE.c.attempts + 1,
+    )
+)
+
+
+def _mark(
+    connection: Connection, ids: Sequence[str], status: MessageStatus, error: str, at: datetime, summary: Summary
+) -> None:
+    if ids:
+        values = {"status": status.value, "error": error, "settled_at": at, "leased_by": None, "leased_until": None}
+        connection.execute(update(MESSAGE).where(MESSAGE.c.id.in_(ids)).values(values))
+    for message_id in ids:
+        summary.add(message_id, status)
+
+
+Sent = tuple[MessageStatus, Rendered | None, str | None, str | None, timedelta | None]
+
+
+def _send(workshop: Workshop, letter: Letter, at: datetime, summary: Summary) -> Sent:
+    """Render and hand over one message; whatever goes wrong is about this one only.
+
+    Returns its new status, what left, the provider's id, the kind of error, and how long to wait before another try.
+    """
+    try:
+        mail, rendered = _mail(workshop, letter, at)
+    except Exception as fault:  # noqa: BLE001 - a message that cannot be written must not stop the others
+        summary.fail(letter.message_id, type(fault).__name__)
+        return MessageStatus.FAILED, None, None, type(fault).__name__, None
+    try:
+        receipt = workshop.gateway.send(mail)
+    except NotSentError as fault:
+        return MessageStatus.QUEUED, None, None, str(fault), _FIRST_RETRY
+    except MaybeSentError as fault:
+        return MessageStatus.UNKNOWN, rendered, None, str(fault), None
+    return _read(receipt, rendered)
+
+
+def _read(receipt: Receipt, rendered: Rendered) -> Sent:
+    if receipt.accepted:
+        return MessageStatus.ACCEPTED, rendered, receipt.provider_id, None, None
+    if receipt.retry_after is not None:
+        return MessageStatus.QUEUED, None, None, receipt.error, receipt.retry_after
+    return MessageStatus.FAILED, None, None, receipt.error, None
+
+
+def _mail(workshop: Workshop, letter: Letter, at: datetime) -> tuple[Mail, Rendered]:
+    envelope, chosen = letter.envelope, letter.chosen
+    if envelope is None or chosen is None:
+        raise ValueError(letter.message_id)
+    rendered = render(envelope)
+    mail = Mail(
+        message_id=letter.message_id,
+        sender=workshop.sender,
+        recipient=Mailbox(chosen.address, chosen.name),
+        reply_to=Mailbox(envelope.coordinator.email, envelope.coordinator.name),
+        subject=rendered.subject,
+        text=rendered.text,
+        html=rendered.html,
+        at=at,
+    )
+    return mail, rendered
+
+
+# -------------------------------------------------------------------------------------------------------------- settle
+def _settle(workshop: Workshop, sent: Sequence[tuple[Letter, Sent]], at: datetime, summary: Summary) -> None:
+    """Write down what became of each; only the holder of the lease may."""
+    wall = workshop.wall()
+    rows, texts = [], []
+    for letter, (status, rendered, provider_id, error, wait) in sent:
+        waits = status is MessageStatus.QUEUED
+        rows.append(
+            {
+                "b_id": letter.message_id,
+                "b_holder": workshop.holder,
+                "v_status": status.value,
+                "v_provider_id": provider_id,
+                "v_error": error,
+                "v_not_before": wall + wait if wait else None,
+                "v_settled_at": None if waits else at,
+            }
+        )
+        if rendered is not None:
+            texts.append({"message_id": letter.message_id, **_text(rendered)})
+        summary.add(letter.message_id, status)
+    with workshop.engine.begin() as connection:
+        connection.execute(_SETTLE, rows)
+        if texts:
+            connection.execute(
+                delete(MESSAGE_TEXT).where(MESSAGE_TEXT.c.message_id.in_([t["message_id"] for t in texts]))
+            )
+            connection.execute(insert(MESSAGE_TEXT), texts)
+
+
+def _text(rendered: Rendered) -> dict[str, str]:
+    return {"subject": rendered.subject, "text": rendered.text, "html": rendered.html}
+
+
+_SETTLE = (
+    update(MESSAGE)
+    .where(
+        MESSAGE.c.id == bindparam("b_id"),
+        MESSAGE.c.status == MessageStatus.LEASED.value,
+        MESSAGE.c.leased_by == bindparam("b_holder"),
+    )
+    .values(
+        status=bindparam("v_status"),
+        provider_id=bindparam("v_provider_id"),
+        error=bindparam("v_error"),
+        not_before=bindparam("v_not_before"),
+        settled_at=bindparam("v_settled_at"),
+        leased_by=None,
+        leased_until=None,
+    )
+)

@@ -1,0 +1,366 @@
+"""From notifications to what a message is rendered from: names are resolved when the message is claimed, not before."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from actions.effects import OFFER
+from actions.journal import TEXTS
+from actions.people import CONTACT, ORGANISATION, PARTY
+from actions.places import SEAT, SESSION, WISH
+from actions.reading import rules_for
+from actions.writing import DEADLINE, HANDOFF, NOTIFICATION, PARTICIPATION, PLACEMENT
+from core.clock import BRUSSELS
+from models import EditionRevision, table_of
+from notifications.catalogue import CATALOGUE
+from notifications.envelope import Contact, Envelope, Item
+from states.edition import EditionFile
+from states.names import Kind, PlacementStatus, Purpose, Role, StepAction, Subject
+from states.rules import RuleKey, Rules
+from states.tables import process_for
+
+REVISION = table_of(EditionRevision)
+
+# Whom the reader of a message would call about it; and to whom a reason is shown. A teacher's own reason for leaving
+# is shown to nobody but IFC.
+_PERSON_TO_CALL: Mapping[Kind, Role] = {
+    Kind.PLACE_CONFIRMED: Role.COMPANY,
+    Kind.APPROVAL_OVERDUE: Role.DIRECTOR,
+    Kind.OBSERVATION_OVERDUE: Role.COMPANY,
+    Kind.PRESENCE_OVERDUE: Role.COMPANY,
+    Kind.PREPARATION_OVERDUE: Role.TEACHER,
+    Kind.EVALUATION_OVERDUE: Role.TEACHER,
+    Kind.PLACE_OVERDUE: Role.TEACHER,
+    Kind.HANDOFF_OVERDUE: Role.INSTITUTE,
+    Kind.HANDOFF_ACCEPTED: Role.INSTITUTE,
+    Kind.TRANSFER_OVERDUE: Role.INSTITUTE,
+}
+_SHOWS_REASON = frozenset(
+    {
+        Kind.REGISTRATION_DECLINED,
+        Kind.PLACE_LOST,
+        Kind.ABSENCE_RECORDED,
+        Kind.HANDOFF_DECLINED,
+        Kind.PARTICIPATION_CANCELLED,
+        Kind.PARTICIPATION_REINSTATED,
+        Kind.PARTICIPATION_CORRECTED,
+    }
+)
+
+
+# Messages about a place that is held no more still name it; all others name only a confirmed one.
+_NAMES_PAST_PLACE = frozenset(
+    {
+        Kind.PLACE_LOST,
+        Kind.TRAINEE_WITHDRAWN,
+        Kind.ABSENCE_RECORDED,
+        Kind.PARTICIPATION_WITHDRAWN,
+        Kind.PARTICIPATION_CANCELLED,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The contact chosen for a message: its row, and the name to greet."""
+
+    contact_id: int
+    address: str
+    name: str
+    language: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message ready to be rendered, or the reason why it need not leave any more."""
+
+    message_id: str
+    chosen: Chosen | None
+    envelope: Envelope | None
+    cancelled: str = ""
+    failed: str = ""  # the kind of the fault, when nothing of it can be written
+    faults: tuple[str, ...] = ()  # participations left out because something is wrong with them, by reference
+
+
+def letters(connection: Connection, messages: Sequence[Row[Any]], at: datetime) -> list[Letter]:
+    """Return what each of these messages says today, in a fixed number of statements."""
+    ids = [message.id for message in messages]
+    carried: defaultdict[str, list[Row[Any]]] = defaultdict(list)
+    for row in connection.execute(
+        select(NOTIFICATION).where(NOTIFICATION.c.message_id.in_(ids)).order_by(NOTIFICATION.c.id)
+    ):
+        carried[row.message_id].append(row)
+    desk = _Desk(connection, {row.participation_id for rows in carried.values() for row in rows}, at)
+    return [_letter(desk, message, carried[message.id]) for message in messages]
+
+
+def _letter(desk: "_Desk", message: Row[Any], notifications: Sequence[Row[Any]]) -> Letter:
+    kind = Kind(message.kind)
+    true = [row for row in notifications if desk.still_true(kind, row.participation_id)]
+    if not true:
+        return Letter(message.id, None, None, "no_longer_true")
+    chosen = desk.choose(Role(message.role), message.party_id, message.organisation_id)
+    if chosen is None:
+        return Letter(message.id, None, None, "nobody_to_write_to")
+    items, faults = desk.items(kind, true)
+    if not items:
+        return Letter(message.id, None, None, failed=next(iter(faults.values())), faults=tuple(faults))
+    first = desk.rows[true[0].participation_id]
+    return Letter(message.id, chosen, desk.envelope(message.id, kind, chosen, items, first), faults=tuple(faults))
+
+
+class _Desk:
+    """All that a batch of messages needs to know, read once."""
+
+    def __init__(self, connection: Connection, participations: Collection[int], at: datetime) -> None:
+        self.connection, self.at = connection, at
+        self.rows = {row.id: row for row in connection.execute(_PEOPLE.where(PARTICIPATION.c.id.in_(participations)))}
+        self.wishes = self._wishes(participations)
+        self.deadlines = self._deadlines(participations)
+        self.editions: dict[int, EditionFile] = {}
+        self.today = at.astimezone(BRUSSELS).date()
+        self.contacts: dict[tuple[Role, int | None, int | None], Chosen | None] = {}
+
+    def still_true(self, kind: Kind, participation_id: int) -> bool:
+        """Tell whether the message is still worth sending: the act it asks for is still owed."""
+        row, spec = self.rows[participation_id], CATALOGUE[kind]
+        status = {
+            Subject.PLACEMENT: row.placement,
+            Subject.HANDOFF: row.handoff,
+        }.get(spec.about or Subject.PARTICIPATION, row.state)
+        return spec.is_true_in(str(status))
+
+    def choose(self, role: Role, party_id: int | None, organisation_id: int | None) -> Chosen | None:
+        """Return the first valid contact by rank; else IFC's desk, which then sees that somebody cannot be reached."""
+        key = (role, party_id, organisation_id)
+        if key not in self.contacts:
+            self.contacts[key] = self._first(role, party_id, organisation_id) or self._desk(role, organisation_id)
+        return self.contacts[key]
+
+    def _desk(self, role: Role, organisation_id: int | None) -> Chosen | None:
+        """Return IFC's coordinator: in the role asked where IFC itself is the receiver, else as a stand-in."""
+        ifc_id = next(iter(self.rows.values())).ifc_id
+        found = self._first(Role.COORDINATOR, None, ifc_id)
+        return replace(found, role=role) if found and organisation_id == ifc_id else found
+
+    def _first(self, role: Role, party_id: int | None, organisation_id: int | None) -> Chosen | None:
+        place = CONTACT.c.party_id == party_id if party_id else CONTACT.c.organisation_id == organisation_id
+        query = (
+            select(CONTACT, PARTY.c.first_name, PARTY.c.last_name)
+            .outerjoin(PARTY, PARTY.c.id == CONTACT.c.party_id)
+            .where(place, CONTACT.c.role == role.value, CONTACT.c.status == "ok", CONTACT.c.address != "")
+            .where((CONTACT.c.valid_from.is_(None)) | (CONTACT.c.valid_from <= self.today))
+            .where((CONTACT.c.valid_to.is_(None)) | (CONTACT.c.valid_to >= self.today))
+            .order_by(CONTACT.c.rank, CONTACT.c.id)
+            .limit(1)
+        )
+        row = self.connection.execute(query).first()
+        if row is None:
+            return None
+        return Chosen(row.id, row.address, _name(row) or row.address, row.language, role)
+
+    def items(self, kind: Kind, rows: Sequence[Row[Any]]) -> tuple[list[Item], dict[str, str]]:
+        """Return what is said of each participation; one that something is wrong with is left out, and named."""
+        items: list[Item] = []
+        faults: dict[str, str] = {}
+        for row in rows:
+            try:
+                items.append(self._item(kind, row))
+            except Exception as fault:  # noqa: BLE001 - one participation's fault must not silence the others
+                faults[self.rows[row.participation_id].reference] = type(fault).__name__
+        return items, faults
+
+    def envelope(self, message_id: str, kind: Kind, chosen: Chosen, items: Sequence[Item], row: Row[Any]) -> Envelope:
+        """Return what the message is rendered from; `row` is one of its participations, for what all share."""
+        edition = self._edition(row.revision_id)
+        coordinator = edition.ifc.contacts[0]
+        return Envelope(
+            message_id=message_id,
+            kind=kind,
+            recipient_name=chosen.name,
+            recipient_role=chosen.role,
+            edition_title=edition.title,
+            items=tuple(items),
+            coordinator=Contact(
+                name=f"{coordinator.first_name} {coordinator.last_name}",
+                email=coordinator.email,
+                phone=coordinator.phone or None,
+            ),
+            sender=edition.ifc.name,
+            preparation_url=edition.preparation.url,
+            places_from=edition.cutoffs.allocation,
+            places_until=edition.cutoffs.placement,
+        )
+
+    def _item(self, kind: Kind, notification: Row[Any]) -> Item:
+        row = self.rows[notification.participation_id]
+        edition = self._edition(row.revision_id)
+        names_place = row.placement == PlacementStatus.CONFIRMED or kind in _NAMES_PAST_PLACE
+        return Item(
+            reference=row.reference,
+            teacher=_name(row),
+            teacher_email=row.email,
+            function=row.kind,
+            school=row.school,
+            network=row.network,
+            education=row.education,
+            wishes=tuple(self.wishes[row.id]),
+            company=row.company if names_place else None,
+            offer=row.offer if names_place else None,
+            site=(row.site or None) if names_place else None,
+            days=tuple(date.fromisoformat(day) for day in (row.days or "").split(",") if day and names_place),
+            due=self._due(kind, row),
+            institute=row.institute,
+            half_days=row.half_days,
+            half_days_planned=edition.immersion.half_days,
+            contact=self._contact(kind, row),
+            reason=self._reason(kind, notification),
+            state=row.state,
+        )
+
+    def _contact(self, kind: Kind, row: Row[Any]) -> Contact | None:
+        """Return whom the reader would call: the company that hosts, the officer in charge, the person who is late."""
+        role = _PERSON_TO_CALL.get(kind)
+        if role is None:
+            return None
+        if role is Role.TEACHER:
+            return Contact(name=_name(row), email=row.email or "", phone=row.phone or None) if row.email else None
+        organisation = {
+            Role.COMPANY: row.company_id,
+            Role.DIRECTOR: row.school_id,
+            Role.INSTITUTE: row.institute_id,
+        }[role]
+        found = self._first(role, None, organisation) if organisation else None
+        return Contact(name=found.name, email=found.address) if found else None
+
+    def _reason(self, kind: Kind, notification: Row[Any]) -> str | None:
+        if kind not in _SHOWS_REASON or notification.seq is None:
+            return None
+        query = select(TEXTS.c.text).where(
+            TEXTS.c.chain == "participation",
+            TEXTS.c.chain_id == notification.participation_id,
+            TEXTS.c.seq <= notification.seq,
+            TEXTS.c.seq >= notification.seq - 1,  # a joined entry follows the act that carries the reason
+        )
+        return self.connection.execute(query.order_by(TEXTS.c.seq.desc()).limit(1)).scalar() or None
+
+    def _due(self, kind: Kind, row: Row[Any]) -> date | None:
+        """Return the local day by which the owed act is expected: the day of the first escalation of its rule."""
+        spec = CATALOGUE[kind]
+        if not spec.act_owed:
+            return None
+        subject = Subject.HANDOFF if spec.about is Subject.HANDOFF else Subject.PARTICIPATION
+        state = row.handoff if subject is Subject.HANDOFF else row.state
+        table = process_for(subject, row.definition)
+        if state not in table.states:
+            return None
+        rules = rules_for(self.connection, row.revision_id)
+        key = RuleKey(subject, state, table.states[state].act_rule)
+        day = self._escalation_day(row.id, key, rules)
+        late = day is not None and day < self.today and spec.audience is not Role.COORDINATOR
+        return None if late else day  # "at the latest by" a day that is past would mislead; an alert names it
+
+    def _escalation_day(self, participation_id: int, key: RuleKey, rules: Rules) -> date | None:
+        ladder = rules.ladder.get(key, ())
+        escalating = [number for number, step in enumerate(ladder) if step.do is StepAction.ESCALATE]
+        due = [
+            deadline.due_at
+            for deadline in self.deadlines[participation_id]
+            if (deadline.subject, deadline.rule) == (key.subject, key.rule)
+            and deadline.step in escalating[:1]
+            and deadline.due_at is not None
+        ]
+        return rules.calendar.local_day(due[-1]) if due else None
+
+    def _edition(self, revision_id: int) -> EditionFile:
+        if revision_id not in self.editions:
+            content = self.connection.execute(
+                select(REVISION.c.content).where(REVISION.c.id == revision_id)
+            ).scalar_one()
+            self.editions[revision_id] = EditionFile.model_validate_json(content)
+        return self.editions[revision_id]
+
+    def _wishes(self, participations: Collection[int]) -> defaultdict[int, list[str]]:
+        company = ORGANISATION.alias("wished_company")
+        query = (
+            select(WISH.c.participation_id, OFFER.c.title, company.c.name)
+            .join(OFFER, OFFER.c.id == WISH.c.offer_id)
+            .join(company, company.c.id == OFFER.c.company_id)
+            .where(WISH.c.participation_id.in_(participations))
+            .order_by(WISH.c.participation_id, WISH.c.rank)
+        )
+        wishes: defaultdict[int, list[str]] = defaultdict(list)
+        for row in self.connection.execute(query):
+            wishes[row.participation_id].append(f"{row.name} ({row.title})")
+        return wishes
+
+    def _deadlines(self, participations: Collection[int]) -> defaultdict[int, list[Row[Any]]]:
+        query = (
+            select(DEADLINE.c.participation_id, DEADLINE.c.subject, DEADLINE.c.rule, DEADLINE.c.step, DEADLINE.c.due_at)
+            .where(DEADLINE.c.participation_id.in_(participations))
+            .order_by(DEADLINE.c.generation, DEADLINE.c.step)
+        )
+        deadlines: defaultdict[int, list[Row[Any]]] = defaultdict(list)
+        for row in self.connection.execute(query):
+            deadlines[row.participation_id].append(row)
+        return deadlines
+
+
+def _name(row: Row[Any]) -> str:
+    return f"{row.first_name or ''} {row.last_name or ''}".strip()
+
+
+_SCHOOL, _COMPANY = ORGANISATION.alias("school"), ORGANISATION.alias("company")
+_INSTITUTE, _IFC = ORGANISATION.alias("institute"), ORGANISATION.alias("ifc")
+_PEOPLE = select(
+    PARTICIPATION.c.id,
+    PARTICIPATION.c.reference,
+    PARTICIPATION.c.state,
+    PARTICIPATION.c.definition,
+    PARTICIPATION.c.revision_id,
+    PARTICIPATION.c.school_id,
+    PARTICIPATION.c.kind,
+    PARTICIPATION.c.network,
+    PARTICIPATION.c.education,
+    PARTICIPATION.c.half_days,
+    PARTY.c.first_name,
+    PARTY.c.last_name,
+    PARTY.c.email,
+    PARTY.c.phone,
+    _SCHOOL.c.name.label("school"),
+    PLACEMENT.c.status.label("placement"),
+    _COMPANY.c.id.label("company_id"),
+    _COMPANY.c.name.label("company"),
+    OFFER.c.title.label("offer"),
+    OFFER.c.site,
+    SESSION.c.days,
+    HANDOFF.c.status.label("handoff"),
+    _INSTITUTE.c.id.label("institute_id"),
+    _INSTITUTE.c.name.label("institute"),
+    _IFC.c.id.label("ifc_id"),
+).select_from(
+    PARTICIPATION.join(PARTY, PARTY.c.id == PARTICIPATION.c.party_id)
+    .join(_IFC, _IFC.c.kind == "ifc")
+    .outerjoin(_SCHOOL, _SCHOOL.c.id == PARTICIPATION.c.school_id)
+    .outerjoin(
+        PLACEMENT,
+        (PLACEMENT.c.participation_id == PARTICIPATION.c.id)
+        & (PLACEMENT.c.attempt == PARTICIPATION.c.placement_attempt),
+    )
+    .outerjoin(SEAT, SEAT.c.id == PLACEMENT.c.seat_id)
+    .outerjoin(SESSION, SESSION.c.id == SEAT.c.session_id)
+    .outerjoin(OFFER, OFFER.c.id == SESSION.c.offer_id)
+    .outerjoin(_COMPANY, _COMPANY.c.id == OFFER.c.company_id)
+    .outerjoin(
+        HANDOFF,
+        (HANDOFF.c.participation_id == PARTICIPATION.c.id)
+        & (HANDOFF.c.purpose == Purpose.TRANSFER.value)
+        & (HANDOFF.c.round == PARTICIPATION.c.handoff_round),
+    )
+    .outerjoin(_INSTITUTE, _INSTITUTE.c.id == HANDOFF.c.receiver_id)
+)

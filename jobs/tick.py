@@ -1,0 +1,43 @@
+"""Everything that is due at a moment, in one pass: what the clock calls."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from jobs import deadlines, delivery, handoffs, intake, progress, seals
+from jobs.summary import Summary
+from jobs.workshop import MOST_AT_ONCE, Workshop
+
+Run = Callable[[Workshop, datetime, int], Summary]
+
+# In this order: what came in, what it justifies, what that hands over, what is late, what is said, the day's seal.
+JOBS: Mapping[str, Run] = {
+    intake.JOB: intake.run,
+    progress.JOB: progress.run,
+    handoffs.JOB: handoffs.run,
+    deadlines.JOB: deadlines.run,
+    delivery.JOB: delivery.run,
+    seals.JOB: seals.run,
+}
+
+
+def has_work(workshop: Workshop, job: str, at: datetime) -> bool:
+    """Tell whether a job has anything to do at this moment: a few indexed probes, however many participations."""
+    if job == intake.JOB:
+        return intake.has_work(workshop.inbox)
+    with workshop.engine.connect().execution_options(read_only=True) as connection:
+        if job == delivery.JOB:
+            return delivery.has_work(connection, workshop.wall())
+        return _PROBES[job](connection, at)
+
+
+_PROBES = {
+    progress.JOB: progress.has_work,
+    handoffs.JOB: handoffs.has_work,
+    deadlines.JOB: deadlines.has_work,
+    seals.JOB: seals.has_work,
+}
+
+
+def run(workshop: Workshop, at: datetime, limit: int = MOST_AT_ONCE) -> list[Summary]:
+    """Run each job that has work, in order; each is asked when its turn comes: one makes work for the next."""
+    return [job(workshop, at, limit) for name, job in JOBS.items() if has_work(workshop, name, at)]

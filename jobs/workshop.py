@@ -1,0 +1,46 @@
+"""What a job is given: where things are, and the two clocks' wall."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine
+
+from actions.occasion import Occasion
+from core.clock import Clock
+from notifications.gateways import Gateway, Mailbox
+
+MOST_AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """The resources of a job; `wiring` builds it.
+
+    `recorded` says when something is written down: the machine's clock, except in a simulation, where the programme's
+    moment stands for both. `holder` names this process in leases; `seal_key` never stands in the database.
+    """
+
+    engine: Engine
+    gateway: Gateway
+    sender: Mailbox
+    inbox: Path
+    seals: Path
+    seal_key: bytes
+    wall: Clock
+    recorded: Callable[[datetime], datetime]
+    salt: Callable[[], str]
+    holder: str
+    flow_run_id: str | None = None
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Open a transaction and commit it at the end: for those above the jobs, which never commit themselves."""
+        with self.engine.begin() as connection:
+            yield connection
+
+    def occasion(self, at: datetime) -> Occasion:
+        """Return the moment of what a job does now."""
+        return Occasion(at, self.recorded(at), self.flow_run_id, self.salt)

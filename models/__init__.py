@@ -1,0 +1,41 @@
+"""Tables and their constraints; no behaviour. What must never happen is made impossible here, not checked elsewhere."""
+
+from models.base import metadata, table_of
+from models.deadlines import Deadline
+from models.editions import Edition, EditionRevision
+from models.handoffs import Handoff
+from models.journal import JournalEntry, JournalText, Seal
+from models.messages import Message, MessageText, Notification
+from models.participations import Fact, Participation, Wish
+from models.people import Contact, Organisation, Party
+from models.places import Offer, OfferSession, Placement, Seat, Waiting
+from models.work import Document, Lease, SetAside
+
+__all__ = [
+    "Contact",
+    "Deadline",
+    "Document",
+    "Edition",
+    "EditionRevision",
+    "Fact",
+    "Handoff",
+    "JournalEntry",
+    "JournalText",
+    "Lease",
+    "Message",
+    "MessageText",
+    "Notification",
+    "Offer",
+    "OfferSession",
+    "Organisation",
+    "Participation",
+    "Party",
+    "Placement",
+    "Seal",
+    "Seat",
+    "SetAside",
+    "Waiting",
+    "Wish",
+    "metadata",
+    "table_of",
+]

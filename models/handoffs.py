@@ -1,0 +1,38 @@
+"""The relay between organisations: one row a round, at most one open per participation and purpose."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from models.base import among, index_where, one_of
+from states.names import HandoffStatus, Purpose
+
+_OPEN = (HandoffStatus.TO_ROUTE, HandoffStatus.HELD, HandoffStatus.OFFERED, HandoffStatus.ACCEPTED)
+_ADDRESSED = (HandoffStatus.OFFERED, HandoffStatus.ACCEPTED)
+
+
+class Handoff(SQLModel, table=True):
+    """One round. `receiver_id` is empty until it is routed; `look_at` is when the handoffs job should look."""
+
+    __tablename__ = "handoff"
+    __table_args__ = (
+        UniqueConstraint("participation_id", "purpose", "round"),
+        one_of("status", HandoffStatus),
+        one_of("purpose", Purpose),
+        CheckConstraint(f"receiver_id IS NOT NULL OR NOT ({among('status', _ADDRESSED)})", name="addressed"),
+        index_where("uq_handoff_open", "participation_id", "purpose", where=among("status", _OPEN), unique=True),
+        index_where("ix_handoff_look_at", "look_at", where="look_at IS NOT NULL"),
+        Index("ix_handoff_receiver_id_status", "receiver_id", "status"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    participation_id: int = Field(foreign_key="participation.id")
+    purpose: str
+    round: int
+    status: str
+    sender_id: int = Field(foreign_key="organisation.id")
+    receiver_id: int | None = Field(default=None, foreign_key="organisation.id")
+    since: datetime
+    offered_at: datetime | None = None
+    look_at: datetime | None = None

@@ -1,0 +1,112 @@
+"""What the scripted people can see: each participation, where it stands, and who would act on it."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select
+
+from actions.effects import OFFER
+from actions.people import CONTACT, ORGANISATION, PARTY
+from actions.places import SEAT, SESSION
+from actions.writing import DEADLINE, HANDOFF, PARTICIPATION, PLACEMENT
+from states.names import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One participation as those concerned see it. Two equal standings call for nothing new."""
+
+    reference: str
+    email: str
+    state: str
+    has_school: bool
+    school_id: int | None
+    placement: str | None
+    company_id: int | None
+    days: tuple[date, ...]
+    handoff: str | None
+    handoff_round: int
+    receiver_id: int | None
+    receiver: str | None
+    prepared: bool
+    half_days: int | None
+
+
+_RECEIVER, _COMPANY = ORGANISATION.alias("receiver"), ORGANISATION.alias("company")
+_STANDINGS = (
+    select(
+        PARTICIPATION,
+        PARTY.c.email,
+        PLACEMENT.c.status.label("placement"),
+        OFFER.c.company_id,
+        SESSION.c.days,
+        HANDOFF.c.status.label("handoff"),
+        HANDOFF.c.receiver_id,
+        _RECEIVER.c.code.label("receiver"),
+    )
+    .select_from(
+        PARTICIPATION.join(PARTY, PARTY.c.id == PARTICIPATION.c.party_id)
+        .outerjoin(
+            PLACEMENT,
+            (PLACEMENT.c.participation_id == PARTICIPATION.c.id)
+            & (PLACEMENT.c.attempt == PARTICIPATION.c.placement_attempt),
+        )
+        .outerjoin(SEAT, SEAT.c.id == PLACEMENT.c.seat_id)
+        .outerjoin(SESSION, SESSION.c.id == SEAT.c.session_id)
+        .outerjoin(OFFER, OFFER.c.id == SESSION.c.offer_id)
+        .outerjoin(
+            HANDOFF,
+            (HANDOFF.c.participation_id == PARTICIPATION.c.id) & (HANDOFF.c.round == PARTICIPATION.c.handoff_round),
+        )
+        .outerjoin(_RECEIVER, _RECEIVER.c.id == HANDOFF.c.receiver_id)
+    )
+    .order_by(PARTICIPATION.c.id)
+)
+
+
+def standings(connection: Connection) -> list[Standing]:
+    """Return every participation as it stands."""
+    return [_standing(row) for row in connection.execute(_STANDINGS)]
+
+
+def _standing(row: Row[Any]) -> Standing:
+    placed = row.placement == "confirmed"
+    return Standing(
+        reference=row.reference,
+        email=row.email,
+        state=row.state,
+        has_school=row.school_id is not None,
+        school_id=row.school_id,
+        placement=row.placement,
+        company_id=row.company_id if placed else None,
+        days=tuple(date.fromisoformat(day) for day in (row.days or "").split(",") if day) if placed else (),
+        handoff=row.handoff,
+        handoff_round=row.handoff_round,
+        receiver_id=row.receiver_id,
+        receiver=row.receiver,
+        prepared=row.preparation_on is not None,
+        half_days=row.half_days,
+    )
+
+
+def address_of(connection: Connection, role: Role, organisation_id: int | None) -> str:
+    """Return the address of whoever answers in a role for an organisation (IFC's coordinator without one)."""
+    query = (
+        select(CONTACT.c.address).where(CONTACT.c.role == role.value).order_by(CONTACT.c.rank, CONTACT.c.id).limit(1)
+    )
+    if organisation_id is not None:
+        query = query.where(CONTACT.c.organisation_id == organisation_id)
+    return str(connection.execute(query).scalar_one())
+
+
+def next_due(connection: Connection, after: datetime) -> datetime | None:
+    """Return the next moment at which something falls due, at `after` or later; what is overdue counts as now."""
+    probes = (
+        select(func.min(DEADLINE.c.due_at)).where(DEADLINE.c.status == "open"),
+        select(func.min(PARTICIPATION.c.look_at)),
+        select(func.min(OFFER.c.look_at)),
+        select(func.min(HANDOFF.c.look_at)),
+    )
+    moments = [moment for probe in probes if (moment := connection.execute(probe).scalar()) is not None]
+    return max(min(moments), after) if moments else None

@@ -1,0 +1,144 @@
+"""Deadlines as a function of where a subject stands: nothing is scheduled, everything follows.
+
+`standing` says which rules hang on a snapshot and what day each counts from; `changes` compares before and after and
+says which end (and how) and which open. So a withdrawal, a place confirmed, a date that moves all need no code of
+their own.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import lru_cache
+
+from states.names import Anchor, DeadlineStatus, StepAction, Subject
+from states.process import Process, StateSpec
+from states.rules import RuleKey, Rules, Step
+from states.snapshot import Snapshot
+
+PLACE_RULE = "place"  # the one rule that stands only while there is no confirmed place
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One rule as it hangs now; `day` is the local date it counts from, None while unknown."""
+
+    state: str
+    anchor: Anchor
+    day: date | None
+    steps: tuple[Step, ...]
+
+    def same_as(self, other: "Standing | None") -> bool:
+        """Tell whether the rule goes on unchanged (a rule that counts from the entry starts anew with each entry)."""
+        return (
+            other is not None
+            and (self.anchor, self.day, self.steps) == (other.anchor, other.day, other.steps)
+            and (self.anchor is not Anchor.ENTRY or self.state == other.state)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A rule that no longer hangs: its open steps end as `MET` (the act was done) or `CLOSED`."""
+
+    subject: Subject
+    rule: str
+    status: DeadlineStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """One step to be written; `due_at` is UTC, None while the anchor is unknown (status `WAITING`)."""
+
+    subject: Subject
+    state: str
+    rule: str
+    step: int
+    anchor: Anchor
+    due_at: datetime | None
+    status: DeadlineStatus
+
+
+def standing(process: Process, rules: Rules, seen: Snapshot, entered: date) -> Mapping[str, Standing]:
+    """Return the rules that hang on the subject as it is seen; `entered` is the local day of an entry."""
+    state = seen.state_of(process.subject)
+    return {
+        rule: Standing(state, anchor, _day(anchor, rules, seen, entered), steps)
+        for rule, anchor, steps in _ladders(process, rules, state)
+        if not (rule == PLACE_RULE and seen.placed)
+    }
+
+
+@lru_cache(maxsize=256)
+def _ladders(process: Process, rules: Rules, state: str) -> tuple[tuple[str, Anchor, tuple[Step, ...]], ...]:
+    """Return the rules that a state names, with what they count from and the steps that the edition gives them."""
+    spec = process.states.get(state, StateSpec())
+    steps = {rule: rules.ladder.get(RuleKey(process.subject, state, rule), ()) for rule in spec.rules}
+    return tuple((rule, anchor, steps[rule]) for rule, anchor in spec.rules.items() if steps[rule])
+
+
+def _day(anchor: Anchor, rules: Rules, seen: Snapshot, entered: date) -> date | None:
+    if anchor is Anchor.ENTRY:
+        return entered
+    if anchor is Anchor.FIRST_DAY:
+        return seen.first_day
+    if anchor is Anchor.LAST_DAY:
+        return seen.last_day
+    return rules.anchors[anchor]
+
+
+def changes(
+    process: Process, rules: Rules, before: Snapshot, after: Snapshot, at: datetime, acts: frozenset[str]
+) -> tuple[list[Ended], list[Opened]]:
+    """Compare what hung before with what hangs after; `acts` are the triggers pulled in between."""
+    if process.subject is Subject.HANDOFF and before.handoff == after.handoff:
+        return [], []
+    today = rules.calendar.local_day(at)
+    old = standing(process, rules, before, today)
+    new = standing(process, rules, after, today)
+    met = _met(process, before, after, acts)
+    ended = [
+        Ended(process.subject, rule, DeadlineStatus.MET if rule in met else DeadlineStatus.CLOSED)
+        for rule, was in old.items()
+        if not was.same_as(new.get(rule))
+    ]
+    opened = [
+        step
+        for rule, hangs in new.items()
+        if not hangs.same_as(old.get(rule))
+        for step in _steps(process.subject, rule, hangs, rules, at)
+    ]
+    return ended, opened
+
+
+def _met(process: Process, before: Snapshot, after: Snapshot, acts: frozenset[str]) -> frozenset[str]:
+    spec = process.states.get(before.state_of(process.subject))
+    met = {spec.act_rule} if spec is not None and spec.act in acts else set()
+    return frozenset(met | ({PLACE_RULE} if after.placed else set()))
+
+
+def _steps(subject: Subject, rule: str, hangs: Standing, rules: Rules, at: datetime) -> Iterator[Opened]:
+    for number, step in enumerate(hangs.steps):
+        due_at = None if hangs.day is None else due(hangs.day, step, rules)
+        yield Opened(subject, hangs.state, rule, number, hangs.anchor, due_at, _first_status(step, due_at, at))
+
+
+@lru_cache(maxsize=4096)
+def due(day: date, step: Step, rules: Rules) -> datetime:
+    """Return the instant (UTC) at which a step falls due, counted from its anchor's local day."""
+    calendar = rules.calendar
+    if step.working_days:
+        return calendar.moment(calendar.shift(day, step.offset))
+    return calendar.moment(date.fromordinal(day.toordinal() + step.offset))
+
+
+def _first_status(step: Step, due_at: datetime | None, at: datetime) -> DeadlineStatus:
+    """Record as missed a step whose moment is past when it is planned, if it would do harm.
+
+    A reminder would be stale; a cancellation would undo what somebody has just done knowingly, after the day. Alerts
+    still go out, and the end of the edition still comes.
+    """
+    if due_at is None:
+        return DeadlineStatus.WAITING
+    if due_at < at and step.do in {StepAction.REMIND, StepAction.CANCEL}:
+        return DeadlineStatus.MISSED
+    return DeadlineStatus.OPEN

@@ -1,0 +1,301 @@
+"""The programme's vocabulary, as stable English codes.
+
+No enum carries a text: every sentence and label a person reads comes from the catalogue (`notifications`) by these
+codes. The strings are stored in the database, written in the journal and printed in JSON: never rename one.
+"""
+
+from enum import StrEnum
+
+
+class Subject(StrEnum):
+    """What a process table can be about."""
+
+    PARTICIPATION = "participation"
+    PLACEMENT = "placement"
+    HANDOFF = "handoff"
+
+
+class State(StrEnum):
+    """States of a participation. `OBSERVED` exists in the five-step process (2014) only."""
+
+    REGISTERED = "registered"
+    DIRECTOR_APPROVED = "director_approved"
+    PREPARED = "prepared"
+    OBSERVED = "observed"
+    IMMERSED = "immersed"
+    TRANSFERRED = "transferred"
+    EVALUATED = "evaluated"
+    DECLINED = "declined"
+    WITHDRAWN = "withdrawn"
+    CANCELLED = "cancelled"
+    LAPSED = "lapsed"
+    ABSENT = "absent"
+
+
+class PlacementStatus(StrEnum):
+    """Statuses of one seat tried for one person."""
+
+    PROPOSED = "proposed"
+    OFFERED = "offered"
+    CONFIRMED = "confirmed"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    RELEASED = "released"
+
+
+class HandoffStatus(StrEnum):
+    """Statuses of one round of a handoff between two organisations."""
+
+    TO_ROUTE = "to_route"
+    HELD = "held"
+    OFFERED = "offered"
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    TIMED_OUT = "timed_out"
+    COMPLETED = "completed"
+    CLOSED = "closed"
+
+
+class Purpose(StrEnum):
+    """Why a participation is handed over."""
+
+    TRANSFER = "transfer"
+    EVALUATION = "evaluation"
+
+
+class Trigger(StrEnum):
+    """What somebody, or the system, may do to a subject."""
+
+    REGISTER = "register"
+    APPROVE = "approve"
+    DECLINE = "decline"
+    CONFIRM_PREPARATION = "confirm_preparation"
+    CONFIRM_OBSERVATION = "confirm_observation"
+    CONFIRM_IMMERSION = "confirm_immersion"
+    RECORD_ABSENCE = "record_absence"
+    CONFIRM_TRANSFER = "confirm_transfer"
+    EVALUATE = "evaluate"
+    WITHDRAW = "withdraw"
+    CANCEL = "cancel"
+    LAPSE = "lapse"
+    REINSTATE = "reinstate"
+    CORRECT = "correct"
+    # a placement
+    PROPOSE = "propose"
+    OFFER = "offer"
+    CONFIRM = "confirm"
+    REFUSE = "refuse"
+    EXPIRE = "expire"
+    RELEASE = "release"
+    # a handoff (it has `OFFER` and `DECLINE` too)
+    REQUEST = "request"
+    HOLD = "hold"
+    ACCEPT = "accept"
+    TIME_OUT = "time_out"
+    COMPLETE = "complete"
+    CLOSE = "close"
+    # entries of the journal that move nothing: no table has them
+    RECORD_FACT = "record_fact"
+    SET_DATES = "set_dates"
+    ERASE = "erase"
+
+
+class Role(StrEnum):
+    """A relation to one participation, never a title: the director is a director contact of *its* school."""
+
+    TEACHER = "teacher"
+    DIRECTOR = "director"
+    COMPANY = "company"
+    INSTITUTE = "institute"
+    COORDINATOR = "coordinator"
+    COMMITTEE = "committee"
+    SYSTEM = "system"
+
+
+class FactKind(StrEnum):
+    """What can be known to have happened, whenever it becomes known."""
+
+    APPROVAL = "approval"
+    PREPARATION = "preparation"
+    OBSERVATION = "observation"
+    PRESENCE = "presence"
+    TRANSFER = "transfer"
+    EVALUATION = "evaluation"
+
+
+class Guard(StrEnum):
+    """A condition on a row of a process table; its code is the refusal's code when it does not hold."""
+
+    HAS_NO_SCHOOL = "has_no_school"
+    PREPARATION_KNOWN = "preparation_known"
+    PLACE_CONFIRMED = "place_confirmed"
+    DATES_KNOWN = "dates_known"
+    FIRST_DAY_BEGUN = "first_day_begun"
+    LAST_DAY_OVER = "last_day_over"
+    PRESENCE_SUFFICIENT = "presence_sufficient"
+    HANDOFF_ACCEPTED = "handoff_accepted"
+    HANDOFF_COMPLETED = "handoff_completed"
+    NO_PLACE = "no_place"
+    REASON_GIVEN = "reason_given"
+    WAITS_FOR_PLACE = "waits_for_place"
+    GOES_ON = "goes_on"
+    OVER = "over"
+    IMMERSION_DONE = "immersion_done"
+    IMMERSED = "immersed"
+    NOT_IMMERSED = "not_immersed"
+    TRANSFERRED = "transferred"
+    NOT_TRANSFERRED = "not_transferred"
+    RECEIVER_KNOWN = "receiver_known"
+    RECEIVER_IS_IFC = "receiver_is_ifc"
+
+
+class Effect(StrEnum):
+    """What follows a transition besides its messages and deadlines: joined by `decide`, or written by actions."""
+
+    LOOK_AGAIN = "look_again"  # the progress job looks at this participation at the next tick
+    RELEASE_PLACE = "release_place"  # the seat tried, if any, is released
+    LEAVE_WAITING_LISTS = "leave_waiting_lists"
+    FREE_SEAT = "free_seat"  # who waits for this offer is looked at
+    REQUEST_HANDOFF = "request_handoff"  # a new round, to be routed
+    ROUTE_AGAIN = "route_again"  # the handoffs job looks at this round at the next tick
+    COMPLETE_HANDOFF = "complete_handoff"
+    CLOSE_HANDOFF = "close_handoff"
+    VOID_HANDOFF = "void_handoff"  # a completed one that a correction takes back
+    ALIGN = "align"  # place and handoff as an entry into that state would leave them
+
+
+class Kind(StrEnum):
+    """Kinds of notification: why something is said. The catalogue holds audience, words and habits of each."""
+
+    # the director's, or IFC's, approval
+    APPROVAL_REQUESTED = "approval_requested"
+    APPROVAL_REMINDER = "approval_reminder"
+    APPROVAL_OVERDUE = "approval_overdue"
+    REGISTRATION_APPROVED = "registration_approved"
+    REGISTRATION_DECLINED = "registration_declined"
+    # a place
+    PLACE_CONFIRMED = "place_confirmed"
+    TRAINEE_ANNOUNCED = "trainee_announced"
+    PLACE_LOST = "place_lost"
+    TRAINEE_WITHDRAWN = "trainee_withdrawn"
+    DATES_FIXED = "dates_fixed"
+    TRAINEE_DATES_FIXED = "trainee_dates_fixed"
+    PLACE_OVERDUE = "place_overdue"
+    # preparation
+    PREPARATION_REMINDER = "preparation_reminder"
+    PREPARATION_OVERDUE = "preparation_overdue"
+    PREPARATION_CONFIRMED = "preparation_confirmed"
+    # observation (five-step process)
+    OBSERVATION_REMINDER = "observation_reminder"
+    OBSERVATION_OVERDUE = "observation_overdue"
+    # immersion
+    PRESENCE_REQUESTED = "presence_requested"
+    PRESENCE_REMINDER = "presence_reminder"
+    PRESENCE_OVERDUE = "presence_overdue"
+    IMMERSION_CONFIRMED = "immersion_confirmed"
+    ABSENCE_RECORDED = "absence_recorded"
+    # the relay and the transfer
+    HANDOFF_OFFERED = "handoff_offered"
+    HANDOFF_REMINDER = "handoff_reminder"
+    HANDOFF_OVERDUE = "handoff_overdue"
+    HANDOFF_TO_ROUTE = "handoff_to_route"
+    HANDOFF_ACCEPTED = "handoff_accepted"
+    HANDOFF_DECLINED = "handoff_declined"
+    HANDOFF_CLOSED = "handoff_closed"
+    TRANSFER_REMINDER = "transfer_reminder"
+    TRANSFER_OVERDUE = "transfer_overdue"
+    # evaluation and the end
+    EVALUATION_REQUESTED = "evaluation_requested"
+    EVALUATION_REMINDER = "evaluation_reminder"
+    EVALUATION_OVERDUE = "evaluation_overdue"
+    PATH_COMPLETED = "path_completed"
+    PARTICIPATION_WITHDRAWN = "participation_withdrawn"
+    PARTICIPATION_CANCELLED = "participation_cancelled"
+    PARTICIPATION_LAPSED = "participation_lapsed"
+    PARTICIPATION_REINSTATED = "participation_reinstated"
+    PARTICIPATION_CORRECTED = "participation_corrected"
+
+
+class Anchor(StrEnum):
+    """The moment a deadline counts from; `ENTRY` is the entry into the state (for a handoff: its offer)."""
+
+    ENTRY = "entry"
+    FIRST_DAY = "first_day"
+    LAST_DAY = "last_day"
+    PLACEMENT_CUTOFF = "placement_cutoff"
+    CLOSING = "closing"
+
+
+class DeadlineStatus(StrEnum):
+    """`WAITING` for its anchor, `OPEN`, then one of four ends."""
+
+    WAITING = "waiting"
+    OPEN = "open"
+    FIRED = "fired"
+    MISSED = "missed"
+    MET = "met"
+    CLOSED = "closed"
+
+
+class StepAction(StrEnum):
+    """What a step of a ladder does when it falls due. The first two leave the deadline's subject as it is."""
+
+    REMIND = "remind"
+    ESCALATE = "escalate"
+    LAPSE = "lapse"
+    CANCEL = "cancel"
+
+
+class MessageStatus(StrEnum):
+    """Statuses of one envelope."""
+
+    QUEUED = "queued"
+    HELD = "held"
+    FOLDED = "folded"
+    LEASED = "leased"
+    ACCEPTED = "accepted"
+    DELIVERED = "delivered"
+    BOUNCED = "bounced"
+    DROPPED = "dropped"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    CANCELLED = "cancelled"
+
+
+class ParticipantKind(StrEnum):
+    """What the participant is (`fonction` in the import files, whose values these are)."""
+
+    ENSEIGNANT = "enseignant"
+    CHEF_ATELIER = "chef_atelier"
+    FORMATEUR = "formateur"
+    FORMATEUR_CEFA = "formateur_cefa"
+    FORMATEUR_CTA = "formateur_cta"
+    CONSEILLER_PEDAGOGIQUE = "conseiller_pedagogique"
+    INSPECTEUR = "inspecteur"
+
+
+class Network(StrEnum):
+    """School networks (`reseau` in the import files)."""
+
+    WBE = "WBE"
+    CPEONS = "CPEONS"
+    CECP = "CECP"
+    FELSI = "FELSI"
+    SEGEC = "SeGEC"
+
+
+class Education(StrEnum):
+    """Ordinary or special education (`enseignement` in the import files)."""
+
+    ORDINAIRE = "ordinaire"
+    SPECIALISE = "specialise"
+
+
+class OrganisationKind(StrEnum):
+    """Kinds of organisation."""
+
+    SCHOOL = "school"
+    COMPANY = "company"
+    INSTITUTE = "institute"
+    IFC = "ifc"
+    COMMITTEE = "committee"

@@ -1,0 +1,58 @@
+"""The frozen rules of one edition revision that decisions read: calendar, thresholds, ladder, routing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import NamedTuple
+
+from core.workdays import Calendar
+from states.names import Anchor, Education, Kind, Network, Role, StepAction, Subject
+
+
+class RuleKey(NamedTuple):
+    """Where a ladder hangs: a subject, one of its states, a rule that the state names."""
+
+    subject: Subject
+    state: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One rung: `offset` counts from the anchor's local date, in working days or calendar days, negative before it."""
+
+    offset: int
+    working_days: bool
+    do: StepAction
+    audience: Role | None = None
+    message: Kind | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Which institute (code) serves a network and kind of education; `to_confirm` while nobody has confirmed it."""
+
+    network: Network
+    education: Education
+    institute: str
+    to_confirm: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Rules:
+    """One edition revision as decisions see it. `cutoffs` and days are local dates."""
+
+    edition: str
+    process: str
+    calendar: Calendar
+    half_days: int
+    min_half_days: int
+    anchors: Mapping[Anchor, date]
+    ladder: Mapping[RuleKey, tuple[Step, ...]]
+    routes: tuple[Route, ...]
+    allocation: date
+
+    def route(self, network: str | None, education: str | None) -> Route | None:
+        """Return the one institute for a network and education, None when there is none: never a guess."""
+        found = [r for r in self.routes if r.network == network and r.education == education]
+        return found[0] if len(found) == 1 else None

@@ -1,0 +1,90 @@
+"""What a decision looks at, and what it is asked: plain frozen data, no database, no clock."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from states.names import FactKind, HandoffStatus, PlacementStatus, Role, State, Subject, Trigger
+from states.process import START
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One participation with the facts its guards read; whatever changes one of them bumps the participation's version.
+
+    `placement` and `handoff` are the latest tried, whatever became of them. Days are local dates of the programme;
+    `half_days` is the presence recorded so far, None while nothing is. `relations` are the roles that the actor holds
+    towards this participation.
+    """
+
+    state: str = START
+    placement: PlacementStatus | None = None
+    handoff: HandoffStatus | None = None
+    seat_first_day: date | None = None
+    seat_last_day: date | None = None
+    receiver_is_ifc: bool = False
+    has_school: bool = True
+    facts: Mapping[FactKind, date] = field(default_factory=dict)
+    half_days: int | None = None
+    relations: frozenset[Role] = frozenset()
+
+    def state_of(self, subject: Subject) -> str:
+        """Return where the participation, its latest placement or its latest handoff stands."""
+        if subject is Subject.PARTICIPATION:
+            return self.state
+        return (self.placement if subject is Subject.PLACEMENT else self.handoff) or START
+
+    @property
+    def placed(self) -> bool:
+        """Tell whether a place is confirmed."""
+        return self.placement is PlacementStatus.CONFIRMED
+
+    @property
+    def first_day(self) -> date | None:
+        """First day of the immersion, once a place is confirmed and dated."""
+        return self.seat_first_day if self.placed else None
+
+    @property
+    def last_day(self) -> date | None:
+        """Last day of the immersion, once a place is confirmed and dated."""
+        return self.seat_last_day if self.placed else None
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What somebody asks: a trigger pulled in a role at a moment of the programme (aware).
+
+    `data`: `to` (a state, for `correct`), `receiver` (an organisation's id, for a handoff's `offer`), `half_days`
+    (presence attested with `confirm_immersion`).
+    """
+
+    trigger: Trigger
+    role: Role
+    at: datetime
+    reason: str = ""
+    data: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Nothing happens: `code` and `params` make the sentence, `allowed` is what this role could do instead."""
+
+    code: str
+    state: str
+    allowed: tuple[str, ...]
+    params: Mapping[str, object] = field(default_factory=dict)
+
+
+def fact_of(state: str) -> FactKind | None:
+    """Return the fact that being in this state of the path attests."""
+    return _FACT_OF.get(state)
+
+
+_FACT_OF: Mapping[str, FactKind] = {
+    State.DIRECTOR_APPROVED: FactKind.APPROVAL,
+    State.PREPARED: FactKind.PREPARATION,
+    State.OBSERVED: FactKind.OBSERVATION,
+    State.IMMERSED: FactKind.PRESENCE,
+    State.TRANSFERRED: FactKind.TRANSFER,
+    State.EVALUATED: FactKind.EVALUATION,
+}

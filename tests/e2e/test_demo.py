@@ -1,0 +1,166 @@
+"""`make demo`'s own command, as a user runs it: a whole edition through real flows on a real Prefect server."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from dataclasses import dataclass
+from email import message_from_bytes, policy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SCRIPT = Path(sys.executable).with_name("entrapprendre")
+
+pytestmark = pytest.mark.xdist_group("prefect")
+
+
+@dataclass(frozen=True)
+class Played:
+    """A demo that was played: its folder and the document that it ended with."""
+
+    folder: Path
+    status: dict[str, Any]
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Ask the edition's database."""
+        return _ask(self.folder / "entrapprendre.db", query)
+
+    def prefect(self, query: str) -> list[tuple[Any, ...]]:
+        """Ask Prefect's own database."""
+        return _ask(self.folder / "prefect" / "prefect.db", query)
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run another command on the demo's folder."""
+        return _run([*arguments, "--dir", str(self.folder)], self.folder)
+
+
+def _ask(database: Path, query: str) -> list[tuple[Any, ...]]:
+    connection = sqlite3.connect(database)
+    try:
+        return connection.execute(query).fetchall()
+    finally:
+        connection.close()
+
+
+def _run(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    return subprocess.run(
+        [SCRIPT, *arguments], capture_output=True, text=True, check=False, cwd=folder.parent, env=environment
+    )
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
+    folder = tmp_path_factory.mktemp("demo") / "played"
+    answer = _run(["demo", "--json", "--dir", str(folder)], folder)
+    assert answer.returncode == 0, answer.stderr
+    return Played(folder, json.loads(answer.stdout))
+
+
+def test_demo_brings_the_edition_to_the_same_end_every_time(played: Played) -> None:
+    assert {state: n for state, n in played.status["participations"].items() if n} == {
+        "evaluated": 73,
+        "declined": 2,
+        "withdrawn": 5,
+        "cancelled": 4,
+        "lapsed": 5,
+        "absent": 3,
+    }
+    assert (played.status["total"], played.status["places"], played.status["places_cancelled"]) == (92, 109, 3)
+    assert played.status["fill_rate"] == 0.6972
+    assert played.status["handoffs"] == {
+        "CECAFOC": {"declined": 1, "completed": 30},
+        "FCC": {"completed": 41},
+        "IFC": {"completed": 5},
+        "to_route": {},
+    }
+    assert (played.status["overdue"], played.status["set_aside"]) == (0, [])
+
+
+def test_every_transferred_or_evaluated_has_exactly_one_completed_handoff(played: Played) -> None:
+    wrong = played.rows(
+        """
+        SELECT p.reference, p.state, count(h.id) FROM participation p
+        LEFT JOIN handoff h ON h.participation_id = p.id AND h.purpose = 'transfer' AND h.status = 'completed'
+        GROUP BY p.id HAVING (p.state IN ('transferred', 'evaluated')) <> (count(h.id) = 1)
+        AND NOT (p.state = 'lapsed' AND count(h.id) = 1)
+        """
+    )
+
+    assert wrong == []
+
+
+def test_every_message_is_one_file_and_nothing_is_said_twice(played: Played) -> None:
+    files = sorted((played.folder / "mail").glob("*.eml"))
+    mails = [message_from_bytes(path.read_bytes(), policy=policy.default) for path in files]
+
+    assert [path.stem for path in files] == [row[0] for row in played.rows("SELECT id FROM message ORDER BY id")]
+    assert played.status["messages"] == {"accepted": len(files)}
+    assert len({mail["Message-ID"] for mail in mails}) == len(mails)
+    assert played.rows("SELECT key FROM notification GROUP BY key HAVING count(*) > 1") == []
+
+
+def test_every_ladder_rung_was_climbed_somewhere(played: Played) -> None:
+    """The sample data shows reminders, escalations, a lapse, a cancellation and a deadline recorded missed."""
+    assert played.status["reminders"] > 0
+    assert played.status["escalations"] > 0
+    assert {"participation_lapsed", "participation_cancelled"} <= played.status["notifications"].keys()
+
+
+def test_journal_holds_and_its_seals_agree(played: Played) -> None:
+    seals = str(played.folder / "seals" / "seals.jsonl")
+
+    assert played.run("journal", "verify", "--seals", seals).returncode == 0
+
+
+def test_journal_shows_a_change_made_by_hand(played: Played) -> None:
+    changed = sqlite3.connect(played.folder / "entrapprendre.db")
+    before = changed.execute("SELECT to_state FROM journal WHERE chain_id = 1 AND seq = 2").fetchone()[0]
+    try:
+        changed.execute("UPDATE journal SET to_state = 'declined' WHERE chain_id = 1 AND seq = 2")
+        changed.commit()
+        answer = played.run("journal", "verify", "--json")
+    finally:
+        changed.execute("UPDATE journal SET to_state = ? WHERE chain_id = 1 AND seq = 2", (before,))
+        changed.commit()
+        changed.close()
+
+    assert answer.returncode == 1
+    assert played.run("journal", "verify").returncode == 0
+
+
+def test_all_that_the_jobs_did_carries_a_real_flow_run(played: Played) -> None:
+    named = {row[0] for row in played.rows("SELECT DISTINCT flow_run_id FROM journal WHERE via = 'flow'")}
+    runs = {row[0] for row in played.prefect("SELECT id FROM flow_run WHERE state_type = 'COMPLETED'")}
+
+    assert None not in named
+    assert named <= runs
+    assert played.prefect("SELECT name FROM flow_run WHERE state_type <> 'COMPLETED'") == []
+
+
+def test_flow_runs_are_named_by_flow_and_moment(played: Played) -> None:
+    names = {row[0] for row in played.prefect("SELECT name FROM flow_run")}
+
+    assert {"tick 2018-11-05 08:00", "progress 2018-11-05 08:00", "delivery 2018-11-05 08:00"} <= names
+    assert {name.split()[0] for name in names} == {"tick", "intake", "progress", "handoffs", "deadlines", "delivery"}
+
+
+def test_prefect_holds_no_personal_data(played: Played) -> None:
+    people = played.rows("SELECT email, last_name FROM party WHERE email IS NOT NULL")
+    files = [played.folder / "prefect" / name for name in ("prefect.db", "prefect.db-wal", "server.log")]
+    held = b"".join(path.read_bytes() for path in files if path.exists())
+
+    assert len(people) > 100
+    assert [email for email, _ in people if email.encode() in held] == []
+    assert b"2018-2019-0001" in held  # references are there: the search would find what it looks for
+
+
+def test_other_commands_look_at_what_the_demo_left(played: Played) -> None:
+    status = json.loads(played.run("status", "--json").stdout)
+    story = json.loads(played.run("show", "2018-2019-0001", "--json").stdout)
+
+    assert status["participations"] == played.status["participations"]
+    assert (story["state"], story["journal"][0]["trigger"]) == ("evaluated", "register")

@@ -1,0 +1,129 @@
+"""What must always hold, whoever did what in whatever order; and what the journal says when it is followed."""
+
+from collections import defaultdict
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from actions import journal, reading
+from actions.occasion import system
+from actions.reading import Seen
+from models import Deadline, Handoff, JournalEntry, Participation, Placement, Waiting, table_of
+from states.deadlines import due
+from states.deadlines import standing as standing_rules
+from states.decide import OPEN_HANDOFF
+from states.guards import ON_THE_PATH, SEAT_HELD, WAITING_STATES
+from states.names import Anchor, HandoffStatus, State, Subject
+from states.tables import process_for
+from tests.support.worlds import World
+
+TABLES = [table_of(model) for model in (Participation, Placement, Handoff, Deadline, Waiting, JournalEntry)]
+
+
+def replayed(world: World) -> dict[str, dict[int, Any]]:
+    """Follow every entry in order: where each participation stands, and each of its places and handoffs."""
+    found: dict[str, dict[int, Any]] = {
+        "participation": {},
+        "placement": defaultdict(list),
+        "handoff": defaultdict(list),
+    }
+    entries = world.rows(
+        "SELECT chain_id, subject, trigger, from_state, to_state FROM journal WHERE chain = 'participation'"
+        " ORDER BY chain_id, seq"
+    )
+    for entry in entries:
+        if entry.subject == "participation":
+            assert found["participation"].get(entry.chain_id, "-") == entry.from_state
+            found["participation"][entry.chain_id] = entry.to_state
+            continue
+        tried = found[entry.subject][entry.chain_id]
+        assert (tried[-1] if tried else "-") == entry.from_state
+        if entry.trigger in {"propose", "request"}:  # another seat, another round
+            tried.append(entry.to_state)
+        else:
+            tried[-1] = entry.to_state
+    return found
+
+
+def standing(world: World) -> dict[str, dict[int, Any]]:
+    """Return what stands in the tables, in the same form."""
+    found: dict[str, dict[int, Any]] = {
+        "participation": {row.id: row.state for row in world.rows("SELECT id, state FROM participation")},
+        "placement": defaultdict(list),
+        "handoff": defaultdict(list),
+    }
+    for table, order in (("placement", "attempt"), ("handoff", "round")):
+        for row in world.rows(f"SELECT participation_id, status FROM {table} ORDER BY participation_id, {order}"):
+            found[table][row.participation_id].append(row.status)
+    return found
+
+
+def assert_sound(world: World) -> None:
+    """Assert what holds after any act, by anybody, in any order."""
+    with world.engine.begin() as connection:
+        assert journal.verify(connection)[1] is None
+        people = connection.execute(select(TABLES[0].c.id).order_by(TABLES[0].c.id)).scalars().all()
+        seen = [reading.read_id(connection, pid, system("test")) for pid in people]
+        rows = {table.name: [dict(row) for row in connection.execute(select(table)).mappings()] for table in TABLES}
+    for stands in seen:
+        own_rows = {
+            name: [row for row in found if row.get("participation_id") == stands.row.id] for name, found in rows.items()
+        }
+        entries = [e for e in rows["journal"] if e["chain"] == "participation" and e["chain_id"] == stands.row.id]
+        entries.sort(key=lambda entry: int(entry["seq"]))
+        _assert_places_agree(stands, own_rows["placement"], entries)
+        _assert_handoffs_agree(stands, own_rows["handoff"])
+        _assert_deadlines_hang(stands, own_rows["deadline"], entries)
+        assert [e["at"] for e in entries] == sorted(e["at"] for e in entries)
+        if own_rows["waiting"]:
+            assert stands.row.state in WAITING_STATES
+            assert not stands.snapshot.placed
+    held = [row["seat_id"] for row in rows["placement"] if row["status"] in SEAT_HELD]
+    assert len(held) == len(set(held))
+    assert replayed(world) == standing(world)
+
+
+def _assert_places_agree(stands: Seen, placements: list[dict[str, Any]], entries: list[dict[str, Any]]) -> None:
+    state = stands.row.state
+    assert state in stands.process.states
+    held = [row for row in placements if row["status"] in SEAT_HELD]
+    assert len(held) <= 1
+    assert [row["attempt"] for row in held] in ([], [stands.row.placement_attempt])
+    was_there = any(entry["to_state"] == State.IMMERSED for entry in entries)
+    assert not held or state in ON_THE_PATH or state == State.ABSENT or was_there  # who ended holds no unused seat
+
+
+def _assert_handoffs_agree(stands: Seen, handoffs: list[dict[str, Any]]) -> None:
+    state = stands.row.state
+    open_ones = [row for row in handoffs if row["status"] in OPEN_HANDOFF]
+    completed = [row for row in handoffs if row["status"] == HandoffStatus.COMPLETED]
+    assert len(open_ones) == (state == State.IMMERSED)
+    if state in ON_THE_PATH:
+        assert len(completed) == (state in {State.TRANSFERRED, State.EVALUATED})
+    assert len(completed) <= 1  # who withdraws after the transfer has had it
+
+
+def _assert_deadlines_hang(stands: Seen, deadlines: list[dict[str, Any]], entries: list[dict[str, Any]]) -> None:
+    """Open are those that hang on where things stand, and no others; those that fired keep their place."""
+    moments = {entry["seq"]: entry["at"] for entry in entries}
+    current: dict[tuple[str, str], int] = {}
+    for row in deadlines:
+        hanging = row["subject"], row["rule"]
+        current[hanging] = max(current.get(hanging, 0), row["generation"])
+    expected: dict[tuple[str, str, int, int], datetime | None] = {}
+    found: dict[tuple[str, str, int, int], datetime | None] = {}
+    for process in (stands.process, process_for(Subject.HANDOFF, "")):
+        for rule, hangs in standing_rules(process, stands.rules, stands.snapshot, date.min).items():
+            generation = current.get((process.subject, rule), 0)
+            entered = stands.rules.calendar.local_day(moments[generation])
+            day = entered if hangs.anchor is Anchor.ENTRY else hangs.day
+            for number, step in enumerate(hangs.steps):
+                due_at = None if day is None else due(day, step, stands.rules)
+                expected[process.subject.value, rule, number, generation] = due_at
+    for row in deadlines:
+        key = row["subject"], row["rule"], row["step"], row["generation"]
+        if row["status"] in {"open", "waiting"} or (key in expected and row["status"] in {"fired", "missed"}):
+            found[key] = row["due_at"]
+            assert (row["status"] == "waiting") == (row["due_at"] is None)
+    assert found == expected
