@@ -58,9 +58,10 @@ def apply(connection: Connection, reference: str, request: Request, actor: Actor
     wanted, try again).
     """
     content = _content(reference, request, actor) if request.key else None
+    # Read first, then ask for the key: whoever used it in between is found, or has moved the row that was read.
+    stands = read(connection, reference, actor)
     if content is not None and (known := _known(connection, request, content)):
         return known
-    stands = read(connection, reference, actor)
     if request.trigger in {Trigger.REINSTATE, Trigger.CORRECT}:
         _not_erased(connection, stands)
     change = _decided(stands, request, actor, occasion, content)

@@ -10,7 +10,7 @@ from itertools import zip_longest
 from typing import Any
 
 from sqlalchemy import Connection, Insert, Update, bindparam, insert, or_, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from actions.change import Change
 from actions.effects import EFFECTS
@@ -36,10 +36,15 @@ def write(connection: Connection, changes: Sequence[Change]) -> None:
         if any(name in str(error.orig) for name in _TAKEN_MEANWHILE):
             raise LostRace from error
         raise
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) == _DEADLOCK:  # PostgreSQL stopped us, so that the other can go on
+            raise LostRace from error
+        raise
 
 
 # a seat, or a caller's key, that somebody took between reading and writing: by column (SQLite), by name (PostgreSQL)
 _TAKEN_MEANWHILE = ("placement.seat_id", "uq_placement_seat_held", "journal.key", "uq_journal_key")
+_DEADLOCK = "40P01"
 
 
 def _write(connection: Connection, changes: Sequence[Change]) -> None:

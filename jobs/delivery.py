@@ -44,9 +44,20 @@ def run(workshop: Workshop, at: datetime, limit: int = MOST_AT_ONCE) -> Summary:
     summary = Summary(JOB)
     while _put_in_envelopes(workshop, at, limit):
         pass
-    while claimed := _claim(workshop, at, min(limit, _CLAIMED_AT_ONCE), summary):
-        settled = [(letter, _send(workshop, letter, at, summary)) for letter in claimed]
+    while True:
+        until = workshop.wall() + LEASE
+        claimed = _claim(workshop, at, min(limit, _CLAIMED_AT_ONCE), summary)
+        if claimed is None:
+            break
+        settled: list[tuple[Letter, Sent]] = []
+        for letter in claimed:
+            if workshop.wall() >= until:  # a slow gateway: the rest may be somebody else's by now
+                break
+            settled.append((letter, _send(workshop, letter, at, summary)))
         _settle(workshop, settled, at, summary)
+        if len(settled) < len(claimed):
+            _give_back(workshop, [letter.message_id for letter in claimed[len(settled) :]])
+            break
     return summary
 
 
@@ -62,7 +73,7 @@ def _put_in_envelopes(workshop: Workshop, at: datetime, limit: int) -> bool:
             .where(NOTIFICATION.c.message_id.is_(None))
             .order_by(NOTIFICATION.c.id)
             .limit(limit)
-            .with_for_update(skip_locked=True)
+            .with_for_update()  # waits: two who each skipped the other's would halve a fold between them
         ).all()
         groups: defaultdict[tuple[object, ...], list[Row[Any]]] = defaultdict(list)
         for row in rows:
@@ -116,8 +127,11 @@ def _claimable(wall: datetime) -> Any:  # noqa: ANN401 - a condition
     return or_(queued, abandoned)
 
 
-def _claim(workshop: Workshop, at: datetime, limit: int, summary: Summary) -> list[Letter]:
-    """Take messages under a lease and say what each says today; those no longer true are cancelled at once."""
+def _claim(workshop: Workshop, at: datetime, limit: int, summary: Summary) -> list[Letter] | None:
+    """Take messages under a lease and say what each says today; None when none is left.
+
+    Those no longer true are cancelled at once, unless the request may already have left with a process that died.
+    """
     wall = workshop.wall()
     with workshop.engine.begin() as connection:
         ids = (
@@ -130,12 +144,16 @@ def _claim(workshop: Workshop, at: datetime, limit: int, summary: Summary) -> li
         rows = connection.execute(
             select(MESSAGE).where(MESSAGE.c.id.in_(connection.execute(ids).scalars().all()))
         ).all()
-        doubtful = [row for row in rows if row.status == MessageStatus.LEASED and not workshop.gateway.idempotent]
+        if not rows:
+            return None
+        abandoned = {row.id for row in rows if row.status == MessageStatus.LEASED}
+        doubtful = [row for row in rows if row.id in abandoned and not workshop.gateway.idempotent]
         _mark(connection, [row.id for row in doubtful], MessageStatus.UNKNOWN, "abandoned", at, summary)
-        found = letters(connection, [row for row in rows if row not in doubtful], at) if rows else []
+        found = letters(connection, [row for row in rows if row not in doubtful], at)
         for letter in found:
             if letter.cancelled:
-                _mark(connection, [letter.message_id], MessageStatus.CANCELLED, letter.cancelled, at, summary)
+                status = MessageStatus.UNKNOWN if letter.message_id in abandoned else MessageStatus.CANCELLED
+                _mark(connection, [letter.message_id], status, letter.cancelled, at, summary)
             if letter.failed:
                 _mark(connection, [letter.message_id], MessageStatus.FAILED, letter.failed, at, summary)
             for reference in letter.faults:
@@ -152,7 +170,7 @@ def _claim(workshop: Workshop, at: datetime, limit: int, summary: Summary) -> li
         ]
         if leases:
             connection.execute(_LEASE, leases)
-    return sendable or ([] if not rows else _claim(workshop, at, limit, summary))
+    return sendable
 
 
 _LEASE = (
@@ -197,6 +215,8 @@ def _send(workshop: Workshop, letter: Letter, at: datetime, summary: Summary) ->
         return MessageStatus.QUEUED, None, None, str(fault), _FIRST_RETRY
     except MaybeSentError as fault:
         return MessageStatus.UNKNOWN, rendered, None, str(fault), None
+    except Exception as fault:  # noqa: BLE001 - a fault of the gateway itself: nobody can tell whether it left
+        return MessageStatus.UNKNOWN, rendered, None, type(fault).__name__, None
     return _read(receipt, rendered)
 
 
@@ -247,6 +267,8 @@ def _settle(workshop: Workshop, sent: Sequence[tuple[Letter, Sent]], at: datetim
         if rendered is not None:
             texts.append({"message_id": letter.message_id, **_text(rendered)})
         summary.add(letter.message_id, status)
+    if not rows:
+        return
     with workshop.engine.begin() as connection:
         connection.execute(_SETTLE, rows)
         if texts:
@@ -254,6 +276,16 @@ def _settle(workshop: Workshop, sent: Sequence[tuple[Letter, Sent]], at: datetim
                 delete(MESSAGE_TEXT).where(MESSAGE_TEXT.c.message_id.in_([t["message_id"] for t in texts]))
             )
             connection.execute(insert(MESSAGE_TEXT), texts)
+
+
+def _give_back(workshop: Workshop, ids: Sequence[str]) -> None:
+    """Put what was claimed and not tried back into the queue, as if it had not been claimed."""
+    mine = (MESSAGE.c.status == MessageStatus.LEASED.value, MESSAGE.c.leased_by == workshop.holder)
+    values = {"status": MessageStatus.QUEUED.value, "leased_by": None, "leased_until": None}
+    with workshop.engine.begin() as connection:
+        connection.execute(
+            update(MESSAGE).where(MESSAGE.c.id.in_(ids), *mine).values(attempts=MESSAGE.c.attempts - 1, **values)
+        )
 
 
 def _text(rendered: Rendered) -> dict[str, str]:

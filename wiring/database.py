@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sqlalchemy
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, ExceptionContext, event
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from core.errors import UsageError
@@ -30,7 +30,18 @@ def make_engine(url: str) -> Engine:
         return _sqlite(parsed)
     if parsed.drivername != "postgresql+psycopg":
         raise UsageError("bad_database_url")
-    return sqlalchemy.create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
+    engine = sqlalchemy.create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
+    event.listen(engine, "handle_error", _name_nobody)
+    return engine
+
+
+def _name_nobody(context: ExceptionContext) -> None:
+    """Keep only what PostgreSQL says first: its detail holds the values of the row, and errors reach logs."""
+    fault, ours = context.original_exception, context.sqlalchemy_exception
+    said = getattr(getattr(fault, "diag", None), "message_primary", None)
+    if said and ours is not None:
+        fault.args = (said,)
+        ours.args = (f"({type(fault).__module__}.{type(fault).__qualname__}) {said}",)
 
 
 def _sqlite(url: sqlalchemy.URL) -> Engine:

@@ -127,7 +127,7 @@ def test_message_to_be_tried_again_is_tried_when_its_time_has_come(world: World,
     assert (set(gateway.sent.values()), messages(world)) == ({1}, [("accepted", 2, None)] * 3)
 
 
-# ------------------------------------------------------------------------------------------------------------ lost leases
+# --------------------------------------------------------------------------------------------------------- lost leases
 def test_process_that_settles_after_its_lease_was_taken_changes_nothing(world: World) -> None:
     late = claimed_and_sent(world)
     world.wall.now += LEASE + timedelta(seconds=1)
@@ -184,7 +184,7 @@ def test_message_of_a_process_that_died_after_sending_is_sent_again_only_where_t
 
 
 def test_message_that_may_have_left_is_not_called_off(world: World) -> None:
-    """Sent by a process that then died; meanwhile the director approved. The request did leave: the row must not deny it."""
+    """Sent by a process that then died; meanwhile the director approved. It did leave: the row must not deny it."""
     claimed_and_sent(world)
     for reference in worlds.AMELIE, worlds.BASILE, worlds.CELINE:
         world.act(reference, Trigger.APPROVE, Role.DIRECTOR, worlds.APPROVED_AT)
@@ -206,7 +206,7 @@ def test_request_that_is_answered_before_it_leaves_is_called_off(world: World) -
     assert world.one("SELECT error FROM message WHERE status = 'cancelled'") == "no_longer_true"
 
 
-# ------------------------------------------------------------------------------------------------------------------ at large
+# ------------------------------------------------------------------------------------------------------------ at large
 def test_many_messages_that_need_not_leave_are_called_off(
     databases: Databases, database_kind: Kind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
