@@ -44,11 +44,8 @@ def run(workshop: Workshop, at: datetime, limit: int = MOST_AT_ONCE) -> Summary:
     summary = Summary(JOB)
     while _put_in_envelopes(workshop, at, limit):
         pass
-    while True:
-        until = workshop.wall() + LEASE
-        claimed = _claim(workshop, at, min(limit, _CLAIMED_AT_ONCE), summary)
-        if claimed is None:
-            break
+    until = workshop.wall() + LEASE
+    while claimed := _claim(workshop, at, min(limit, _CLAIMED_AT_ONCE), summary):
         settled: list[tuple[Letter, Sent]] = []
         for letter in claimed:
             if workshop.wall() >= until:  # a slow gateway: the rest may be somebody else's by now
@@ -58,6 +55,7 @@ def run(workshop: Workshop, at: datetime, limit: int = MOST_AT_ONCE) -> Summary:
         if len(settled) < len(claimed):
             _give_back(workshop, [letter.message_id for letter in claimed[len(settled) :]])
             break
+        until = workshop.wall() + LEASE
     return summary
 
 
@@ -127,8 +125,15 @@ def _claimable(wall: datetime) -> Any:  # noqa: ANN401 - a condition
     return or_(queued, abandoned)
 
 
-def _claim(workshop: Workshop, at: datetime, limit: int, summary: Summary) -> list[Letter] | None:
-    """Take messages under a lease and say what each says today; None when none is left.
+def _claim(workshop: Workshop, at: datetime, limit: int, summary: Summary) -> list[Letter]:
+    """Take messages that must leave, until there are some or none is left."""
+    while (claimed := _claim_batch(workshop, at, limit, summary)) == []:
+        pass
+    return claimed or []
+
+
+def _claim_batch(workshop: Workshop, at: datetime, limit: int, summary: Summary) -> list[Letter] | None:
+    """Take messages under a lease and say what each says today; None when none waits.
 
     Those no longer true are cancelled at once, unless the request may already have left with a process that died.
     """
