@@ -8,13 +8,24 @@ from collections.abc import Callable, Mapping, Sequence
 from sqlalchemy import Connection, bindparam, delete, update
 
 from actions.change import Change
-from models import Offer, Waiting, table_of
-from states.names import Effect
+from models import Handoff, Offer, Waiting, table_of
+from states.names import Effect, HandoffStatus
 
-OFFER, WAITING = table_of(Offer), table_of(Waiting)
+HANDOFF, OFFER, WAITING = table_of(Handoff), table_of(Offer), table_of(Waiting)
 
 _LEAVE = delete(WAITING).where(WAITING.c.participation_id == bindparam("b_id"))
 _LOOK = update(OFFER).where(OFFER.c.id == bindparam("b_id")).values(look_at=bindparam("v_at"))
+
+_ROUTE = (
+    update(HANDOFF)
+    .where(
+        HANDOFF.c.participation_id == bindparam("b_id"),
+        # what IFC holds by hand, without a list of what is missing, is for IFC to release
+        (HANDOFF.c.status == HandoffStatus.TO_ROUTE.value)
+        | ((HANDOFF.c.status == HandoffStatus.HELD.value) & (HANDOFF.c.because != "")),
+    )
+    .values(look_at=bindparam("v_at"))
+)
 
 
 def _leave_waiting_lists(connection: Connection, changes: Sequence[Change]) -> None:
@@ -27,13 +38,18 @@ def _free_seat(connection: Connection, changes: Sequence[Change]) -> None:
     connection.execute(_LOOK, [{"b_id": offer, "v_at": freed[offer]} for offer in sorted(freed, key=str)])
 
 
+def _route_again(connection: Connection, changes: Sequence[Change]) -> None:
+    """Have the handoffs job look at the round that waits, if one does: what its packet lacked may be there now."""
+    connection.execute(_ROUTE, [{"b_id": change.seen.row.id, "v_at": change.occasion.at} for change in changes])
+
+
 def _written_with_the_row(_connection: Connection, _changes: Sequence[Change]) -> None:
     """Nothing more to write: the participation's or the handoff's own row carries it."""
 
 
 EFFECTS: Mapping[Effect, Callable[[Connection, Sequence[Change]], None]] = {
     Effect.LOOK_AGAIN: _written_with_the_row,
-    Effect.ROUTE_AGAIN: _written_with_the_row,
+    Effect.ROUTE_AGAIN: _route_again,
     Effect.LEAVE_WAITING_LISTS: _leave_waiting_lists,
     Effect.FREE_SEAT: _free_seat,
 }

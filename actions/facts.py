@@ -136,5 +136,7 @@ def _write(
 ) -> None:
     state = seen.row.state
     entry = Pulled(Subject.PARTICIPATION, Trigger.RECORD_FACT, state, state, ())
-    change = Change(seen, after, actor, occasion, (entry,), effects=(Effect.LOOK_AGAIN,), data={"fact": kind.value})
+    relay = (Effect.ROUTE_AGAIN,) if kind is FactKind.PRESENCE else ()  # what a packet lacked may be there now
+    effects = (Effect.LOOK_AGAIN, *relay)
+    change = Change(seen, after, actor, occasion, (entry,), effects=effects, data={"fact": kind.value})
     write(connection, [change])

@@ -1,42 +1,59 @@
 """Routing: to which institute an immersed participation goes. One answer from the edition's table, or IFC's desk."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from actions.apply import Outcome, Request, apply_many
 from actions.occasion import Actor, Occasion
 from actions.people import ORGANISATION
 from actions.reading import read_rows, rules_for
 from actions.telling import Tell, notification_row
-from actions.writing import HANDOFF, NOTIFICATION, PARTICIPATION
-from states.names import HandoffStatus, Kind, OrganisationKind, Purpose, Role, Subject, Trigger
+from actions.writing import HANDOFF, NOTIFICATION, PARTICIPATION, PLACEMENT
+from states.names import (
+    HandoffStatus,
+    Kind,
+    Missing,
+    OrganisationKind,
+    PlacementStatus,
+    Purpose,
+    Role,
+    State,
+    Subject,
+    Trigger,
+)
+from states.snapshot import Snapshot
 
+WAITING = (HandoffStatus.TO_ROUTE.value, HandoffStatus.HELD.value)
 _REFUSED = (HandoffStatus.DECLINED.value, HandoffStatus.TIMED_OUT.value)
 
 
 def route(connection: Connection, ids: Sequence[int], actor: Actor, occasion: Occasion) -> dict[int, Outcome | None]:
     """Offer each of these participations' handoffs to the institute that its edition names.
 
-    Where no single institute is named, or the one named has refused an earlier round, the handoff stays to be routed
-    and IFC is told once: never a guess. Returns what became of each, None for those left to IFC.
+    A packet that lacks something is held until it is complete. Where no single institute is named, or the one named has
+    declined an earlier round or left it unanswered, the handoff stays to be routed and IFC is told once: never a guess.
+    Returns what became of each, None for those left to IFC.
     """
     institutes = _institutes(connection)
-    receivers: dict[int, int | None] = {}
+    asked: dict[int, Request] = {}
+    left: dict[int, Missing | None] = {}
     faults: dict[int, Outcome | None] = {}
-    for row in _to_route(connection, ids):
+    for row in _waiting(connection, ids):
         try:
-            receivers[row.id] = _receiver(connection, row, institutes)
+            missing = _snapshot(row).missing
+            to = None if missing else _receiver(connection, row, institutes)
         except Exception as fault:  # noqa: BLE001 - one participation's fault is set aside, the others go on
             faults[row.id] = fault
-    asked = {
-        pid: Request(Subject.HANDOFF, Trigger.OFFER, data={"receiver": receiver})
-        for pid, receiver in receivers.items()
-        if receiver is not None
-    }
+            continue
+        if isinstance(to, int):
+            asked[row.id] = Request(Subject.HANDOFF, Trigger.OFFER, data={"receiver": to})
+        elif missing and row.status == HandoffStatus.TO_ROUTE:
+            asked[row.id] = Request(Subject.HANDOFF, Trigger.HOLD, data={"missing": " ".join(missing)})
+        else:
+            left[row.id] = to
     outcomes: dict[int, Outcome | None] = dict(apply_many(connection, asked, actor, occasion)) if asked else {}
-    left = [pid for pid, receiver in receivers.items() if receiver is None]
     if left:
         _leave_to_ifc(connection, left, occasion)
     return faults | outcomes | dict.fromkeys(left)
@@ -49,34 +66,68 @@ def _institutes(connection: Connection) -> dict[str, int]:
     return {row.code: row.id for row in rows}
 
 
-def _to_route(connection: Connection, ids: Sequence[int]) -> Sequence[Row[Any]]:
+def _waiting(connection: Connection, ids: Sequence[int]) -> Sequence[Row[Any]]:
+    """Return the rounds that wait for a receiver, with what their packet needs."""
     query = (
-        select(PARTICIPATION.c.id, PARTICIPATION.c.revision_id, PARTICIPATION.c.network, PARTICIPATION.c.education)
-        .join(HANDOFF, HANDOFF.c.participation_id == PARTICIPATION.c.id)
-        .where(
-            PARTICIPATION.c.id.in_(ids),
-            HANDOFF.c.purpose == Purpose.TRANSFER.value,
-            HANDOFF.c.status == HandoffStatus.TO_ROUTE.value,
+        select(
+            PARTICIPATION.c.id,
+            PARTICIPATION.c.revision_id,
+            PARTICIPATION.c.network,
+            PARTICIPATION.c.education,
+            PARTICIPATION.c.half_days,
+            HANDOFF.c.status,
+            PLACEMENT.c.status.label("placement"),
         )
+        .join(HANDOFF, HANDOFF.c.participation_id == PARTICIPATION.c.id)
+        .outerjoin(
+            PLACEMENT,
+            (PLACEMENT.c.participation_id == PARTICIPATION.c.id)
+            & (PLACEMENT.c.attempt == PARTICIPATION.c.placement_attempt),
+        )
+        .where(PARTICIPATION.c.id.in_(ids), HANDOFF.c.purpose == Purpose.TRANSFER.value, HANDOFF.c.status.in_(WAITING))
         .order_by(PARTICIPATION.c.id)
     )
     return connection.execute(query).all()
 
 
-def _receiver(connection: Connection, row: Row[Any], institutes: dict[str, int]) -> int | None:
+def _snapshot(row: Row[Any]) -> Snapshot:
+    placement = PlacementStatus(row.placement) if row.placement else None
+    return Snapshot(State.IMMERSED, placement, half_days=row.half_days)
+
+
+def _receiver(connection: Connection, row: Row[Any], institutes: dict[str, int]) -> int | Missing:
+    """Return the institute to offer to, or why IFC has to choose."""
+    if row.network is None or row.education is None:
+        return Missing.NETWORK
     route = rules_for(connection, row.revision_id).route(row.network, row.education)
     receiver = institutes.get(route.institute) if route else None
+    if receiver is None:
+        return Missing.ROUTE
     refused = select(HANDOFF.c.receiver_id).where(HANDOFF.c.participation_id == row.id, HANDOFF.c.status.in_(_REFUSED))
-    return None if receiver in set(connection.execute(refused).scalars()) else receiver
+    return Missing.OTHER_RECEIVER if receiver in set(connection.execute(refused).scalars()) else receiver
 
 
-def _leave_to_ifc(connection: Connection, ids: Sequence[int], occasion: Occasion) -> None:
-    """Tell IFC that these wait for its routing; the job does not look at them again."""
-    still = (HANDOFF.c.participation_id.in_(ids), HANDOFF.c.status == HandoffStatus.TO_ROUTE.value)
-    connection.execute(update(HANDOFF).where(*still, HANDOFF.c.look_at.is_not(None)).values(look_at=None))
-    for row in read_rows(connection, ids).values():
+def _leave_to_ifc(connection: Connection, left: Mapping[int, Missing | None], occasion: Occasion) -> None:
+    """Tell IFC that these wait for its routing, and why; the job does not look at them again.
+
+    Of a round that follows a refusal IFC was told with the refusal; of one that is held, when it was.
+    """
+    looked_at = [{"b_id": pid, "v_because": because} for pid, because in left.items() if because is not None]
+    if looked_at:
+        connection.execute(_NO_ONE, looked_at)
+    seen = (HANDOFF.c.participation_id.in_(left), HANDOFF.c.look_at.is_not(None), HANDOFF.c.status.in_(WAITING))
+    connection.execute(update(HANDOFF).where(*seen).values(look_at=None))
+    silent = (None, Missing.OTHER_RECEIVER)
+    for row in read_rows(connection, (pid for pid, because in left.items() if because not in silent)).values():
         key = f"{row.id}/handoff.{row.handoff_round}/{Kind.HANDOFF_TO_ROUTE}"
         tell = Tell(Kind.HANDOFF_TO_ROUTE, Role.COORDINATOR, Subject.HANDOFF, "routing", key)
         known = select(NOTIFICATION.c.id).where(NOTIFICATION.c.key == key)
         if connection.execute(known).first() is None:
             connection.execute(insert(NOTIFICATION), notification_row(row, tell, occasion.at))
+
+
+_NO_ONE = (
+    update(HANDOFF)
+    .where(HANDOFF.c.participation_id == bindparam("b_id"), HANDOFF.c.status == HandoffStatus.TO_ROUTE.value)
+    .values(because=bindparam("v_because"))
+)

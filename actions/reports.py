@@ -275,6 +275,7 @@ def _round(row: Row[Any]) -> Document:
         "to_name": row.receiver_name,
         "since": iso(row.since),
         "offered_at": _iso(row.offered_at),
+        "because": row.because.split(),
     }
 
 

@@ -147,7 +147,7 @@ _SET_HANDOFF = (
         HANDOFF.c.round == bindparam("b_number"),
         HANDOFF.c.status == bindparam("b_before"),
     )
-    .values(status=bindparam("v_status"), since=bindparam("v_since"), look_at=None)
+    .values(status=bindparam("v_status"), since=bindparam("v_since"), look_at=None, because=bindparam("v_because"))
 )
 _ADDRESS_HANDOFF = _SET_HANDOFF.values(receiver_id=bindparam("v_receiver"), offered_at=bindparam("v_since"))
 
@@ -166,7 +166,7 @@ def _write_handoffs(connection: Connection, changes: Sequence[Change]) -> None:
     for turn in _in_turn(changes, Subject.HANDOFF):
         moved = [(c, step) for c, step in turn if step.trigger not in {Trigger.REQUEST, Trigger.OFFER}]
         offered = [_offered(c, step) for c, step in turn if step.trigger is Trigger.OFFER]
-        _move(connection, _SET_HANDOFF, [_moved(c, step, _round(c, step)) for c, step in moved])
+        _move(connection, _SET_HANDOFF, [_moved_round(c, step) for c, step in moved])
         _move(connection, _ADDRESS_HANDOFF, offered)
         _insert(connection, _INSERT_HANDOFF, [_requested(c) for c, step in turn if step.trigger is Trigger.REQUEST])
 
@@ -196,12 +196,18 @@ def _requested(change: Change) -> dict[str, Any]:
         "status": HandoffStatus.TO_ROUTE.value,
         "sender_id": change.seen.row.ifc_id,
         "since": change.occasion.at,
+        "because": "",
         "look_at": change.occasion.at,
     }
 
 
 def _offered(change: Change, step: Pulled) -> dict[str, Any]:
-    return {**_moved(change, step, _round(change, step)), "v_receiver": change.data["receiver"]}
+    return {**_moved_round(change, step), "v_receiver": change.data["receiver"]}
+
+
+def _moved_round(change: Change, step: Pulled) -> dict[str, Any]:
+    said = change.data.get({Trigger.DECLINE: "cause", Trigger.HOLD: "missing"}.get(step.trigger, ""), "")
+    return {**_moved(change, step, _round(change, step)), "v_because": str(said)}
 
 
 def _round(change: Change, step: Pulled) -> int:

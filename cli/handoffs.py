@@ -8,8 +8,8 @@ from cli import console
 from cli.acting import RequestOf, check_key, perform, tell, who
 from cli.opening import reading, settings_of
 from cli.options import AsJson, At, By, Directory, EditionCode, Key, Reason, Reference, moment, told
-from core.errors import NotFound
-from states.names import OrganisationKind, Subject, Trigger
+from core.errors import NotFound, UsageError
+from states.names import Cause, OrganisationKind, Subject, Trigger
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from actions.apply import Request
 
 Institute = Annotated[str | None, typer.Option("--institute", metavar="CODE", help=told("institute"))]
+CauseName = Annotated[str, typer.Option("--cause", metavar="CAUSE", help=told("cause"))]
 To = Annotated[str, typer.Option("--to", metavar="CODE", help=told("to"))]
 
 
@@ -50,13 +51,19 @@ def _tell(rounds: list[dict[str, Any]]) -> None:
             each["teacher"],
             each["to"] or console.heading("unrouted"),
             console.named("handoff_status", each["status"]),
+            ", ".join(_why(code) for code in each["because"]),
             console.when(each["since"]),
             console.when(each["next_due"]),
         )
         for each in rounds
     ]
-    columns = ("reference", "person", "institute", "status", "since", "by")
+    columns = ("reference", "person", "institute", "status", "because", "since", "by")
     console.table(console.heading("handoffs"), columns, rows, whole=("reference", "institute", "since", "by"))
+
+
+def _why(code: str) -> str:
+    """Say why a round stands where it does: the cause of a refusal, or what it lacks."""
+    return console.named("cause" if code in tuple(Cause) else "missing", code)
 
 
 def offer(
@@ -93,6 +100,25 @@ def accept(
 def decline(
     reference: Reference,
     by: By,
+    cause: CauseName = Cause.OTHER.value,
+    reason: Reason = "",
+    key: Key = None,
+    at: At = None,
+    as_json: AsJson = False,
+    directory: Directory = None,
+) -> None:
+    if cause not in tuple(Cause):
+        raise UsageError("bad_cause", value=cause, allowed=tuple(Cause))
+
+    def request(_: "Connection") -> "Request":
+        return _request(Subject.HANDOFF, Trigger.DECLINE, reason, key, {"cause": cause})
+
+    _act(reference, request, by, key, at, as_json, directory)
+
+
+def hold(
+    reference: Reference,
+    by: By,
     reason: Reason = "",
     key: Key = None,
     at: At = None,
@@ -100,7 +126,7 @@ def decline(
     directory: Directory = None,
 ) -> None:
     def request(_: "Connection") -> "Request":
-        return _request(Subject.HANDOFF, Trigger.DECLINE, reason, key)
+        return _request(Subject.HANDOFF, Trigger.HOLD, reason, key)
 
     _act(reference, request, by, key, at, as_json, directory)
 

@@ -58,6 +58,7 @@ GROUPS: dict[str, tuple[Command | None, dict[str, Command]]] = {
             "offer": handoffs.offer,
             "accept": handoffs.accept,
             "decline": handoffs.decline,
+            "hold": handoffs.hold,
             "complete": handoffs.complete,
         },
     ),

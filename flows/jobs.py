@@ -20,7 +20,7 @@ from jobs import handoffs as handoffs_job
 from jobs import intake as intake_job
 from jobs import progress as progress_job
 from jobs.summary import Summary
-from jobs.tick import JOBS, has_work
+from jobs.tick import JOBS, ORDER, has_work
 from jobs.workshop import MOST_AT_ONCE
 
 
@@ -108,8 +108,9 @@ async def tick(at: datetime | None = None, limit: int = MOST_AT_ONCE) -> list[Su
     moment = at or wall_now()
     workshop = replace(current_workshop(), flow_run_id=flow_run.get_id())
     summaries = []
-    for job, work in JOBS.items():
+    for job in ORDER:
         if await to_thread.run_sync(has_work, workshop, job, moment):
             run = FLOWS.get(job)
+            work = JOBS[job]
             summaries.append(await (run(moment, limit) if run else to_thread.run_sync(work, workshop, moment, limit)))
     return summaries

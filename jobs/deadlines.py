@@ -20,7 +20,11 @@ from states.rules import RuleKey, Step
 
 JOB = "deadlines"
 _TRY_AGAIN = ("lost_race", "before_last_entry")  # said by a late tick, or beside another: the next one decides
-_EXPIRES = {StepAction.LAPSE: Trigger.LAPSE, StepAction.CANCEL: Trigger.CANCEL}
+_EXPIRES = {
+    StepAction.LAPSE: Request(Subject.PARTICIPATION, Trigger.LAPSE),
+    StepAction.CANCEL: Request(Subject.PARTICIPATION, Trigger.CANCEL),
+    StepAction.TIME_OUT: Request(Subject.HANDOFF, Trigger.TIME_OUT),
+}
 
 
 def has_work(connection: Connection, at: datetime) -> bool:
@@ -130,12 +134,13 @@ _FIRED = update(DEADLINE).values(status=DeadlineStatus.FIRED.value)
 
 
 def _expire(connection: Connection, due: Sequence[tuple[Row[Any], Step]], occasion: Occasion) -> Outcomes:
-    """Do what an expiry does (lapse, cancel). The act ends its own deadlines; the one that fell due is marked fired.
+    """Do what an expiry does (lapse, cancel, time out).
 
+    The act ends its own deadlines; the one that fell due is marked fired.
     A refusal (a place was found after all) closes the deadline; a lost race leaves it to the next run.
     """
     first = {row.participation_id: (row, step) for row, step in reversed(due)}
-    asked = {pid: Request(Subject.PARTICIPATION, _EXPIRES[step.do]) for pid, (_, step) in first.items()}
+    asked = {pid: _EXPIRES[step.do] for pid, (_, step) in first.items()}
     outcomes = apply_many(connection, asked, system(), occasion)
     done = [first[pid][0].id for pid, outcome in outcomes.items() if not isinstance(outcome, Exception)]
     refused = [

@@ -69,13 +69,15 @@ def _put_in_envelopes(workshop: Workshop, at: datetime, limit: int) -> bool:
         rows = connection.execute(
             select(NOTIFICATION)
             .where(NOTIFICATION.c.message_id.is_(None))
-            .order_by(NOTIFICATION.c.id)
+            .order_by(*_TOGETHER)
             .limit(limit)
             .with_for_update()  # waits: two who each skipped the other's would halve a fold between them
         ).all()
         groups: defaultdict[tuple[object, ...], list[Row[Any]]] = defaultdict(list)
         for row in rows:
             groups[_same_envelope(row)].append(row)
+        if len(rows) == limit and len(groups) > 1:
+            groups.popitem()  # perhaps cut in two by the limit: it comes whole with the next
         envelopes = [_envelope(group, at) for group in groups.values()]
         if envelopes:
             connection.execute(insert(MESSAGE), envelopes)
@@ -89,6 +91,8 @@ def _put_in_envelopes(workshop: Workshop, at: datetime, limit: int) -> bool:
     return bool(rows)
 
 
+# what may share an envelope stands together, the oldest first
+_TOGETHER = [NOTIFICATION.c[name] for name in ("kind", "role", "organisation_id", "party_id", "at", "id")]
 _CARRY = (
     update(NOTIFICATION)
     .where(NOTIFICATION.c.id == bindparam("b_id"), NOTIFICATION.c.message_id.is_(None))

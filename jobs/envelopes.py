@@ -19,7 +19,7 @@ from models import EditionRevision, table_of
 from notifications.catalogue import CATALOGUE
 from notifications.envelope import Contact, Envelope, Item
 from states.edition import EditionFile
-from states.names import Kind, PlacementStatus, Purpose, Role, StepAction, Subject
+from states.names import HandoffStatus, Kind, PlacementStatus, Purpose, Role, StepAction, Subject
 from states.rules import RuleKey, Rules
 from states.tables import process_for
 
@@ -36,6 +36,8 @@ _PERSON_TO_CALL: Mapping[Kind, Role] = {
     Kind.EVALUATION_OVERDUE: Role.TEACHER,
     Kind.PLACE_OVERDUE: Role.TEACHER,
     Kind.HANDOFF_OVERDUE: Role.INSTITUTE,
+    Kind.HANDOFF_DECLINED: Role.INSTITUTE,
+    Kind.HANDOFF_TIMED_OUT: Role.INSTITUTE,
     Kind.HANDOFF_ACCEPTED: Role.INSTITUTE,
     Kind.TRANSFER_OVERDUE: Role.INSTITUTE,
 }
@@ -51,6 +53,8 @@ _SHOWS_REASON = frozenset(
     }
 )
 
+# Messages about a round that was refused, or left unanswered: the one before the round that it opened.
+_ABOUT_THE_ROUND_BEFORE = frozenset({Kind.HANDOFF_DECLINED, Kind.HANDOFF_TIMED_OUT})
 
 # Messages about a place that is held no more still name it; all others name only a confirmed one.
 _NAMES_PAST_PLACE = frozenset(
@@ -201,6 +205,7 @@ class _Desk:
         row = self.rows[notification.participation_id]
         edition = self._edition(row.revision_id)
         names_place = row.placement == PlacementStatus.CONFIRMED or kind in _NAMES_PAST_PLACE
+        before = kind in _ABOUT_THE_ROUND_BEFORE
         return Item(
             reference=row.reference,
             teacher=_name(row),
@@ -215,12 +220,14 @@ class _Desk:
             site=(row.site or None) if names_place else None,
             days=tuple(date.fromisoformat(day) for day in (row.days or "").split(",") if day and names_place),
             due=self._due(kind, row),
-            institute=row.institute,
+            institute=row.institute_before if before else row.institute,
             half_days=row.half_days,
             half_days_planned=edition.immersion.half_days,
             contact=self._contact(kind, row),
             reason=self._reason(kind, notification),
             state=row.state,
+            cause=(row.because_before or None) if before else None,
+            missing=tuple((row.because or "").split()) if row.handoff in _INCOMPLETE else (),
         )
 
     def _contact(self, kind: Kind, row: Row[Any]) -> Contact | None:
@@ -233,7 +240,7 @@ class _Desk:
         organisation = {
             Role.COMPANY: row.company_id,
             Role.DIRECTOR: row.school_id,
-            Role.INSTITUTE: row.institute_id,
+            Role.INSTITUTE: row.institute_before_id if kind in _ABOUT_THE_ROUND_BEFORE else row.institute_id,
         }[role]
         found = self._first(role, None, organisation) if organisation else None
         return Contact(name=found.name, email=found.address) if found else None
@@ -317,6 +324,8 @@ def _name(row: Row[Any]) -> str:
 
 _SCHOOL, _COMPANY = ORGANISATION.alias("school"), ORGANISATION.alias("company")
 _INSTITUTE, _IFC = ORGANISATION.alias("institute"), ORGANISATION.alias("ifc")
+_BEFORE, _INSTITUTE_BEFORE = HANDOFF.alias("round_before"), ORGANISATION.alias("institute_before")
+_INCOMPLETE = (HandoffStatus.TO_ROUTE, HandoffStatus.HELD)
 _PEOPLE = select(
     PARTICIPATION.c.id,
     PARTICIPATION.c.reference,
@@ -342,6 +351,10 @@ _PEOPLE = select(
     HANDOFF.c.status.label("handoff"),
     _INSTITUTE.c.id.label("institute_id"),
     _INSTITUTE.c.name.label("institute"),
+    HANDOFF.c.because,
+    _BEFORE.c.because.label("because_before"),
+    _INSTITUTE_BEFORE.c.id.label("institute_before_id"),
+    _INSTITUTE_BEFORE.c.name.label("institute_before"),
     _IFC.c.id.label("ifc_id"),
 ).select_from(
     PARTICIPATION.join(PARTY, PARTY.c.id == PARTICIPATION.c.party_id)
@@ -363,4 +376,11 @@ _PEOPLE = select(
         & (HANDOFF.c.round == PARTICIPATION.c.handoff_round),
     )
     .outerjoin(_INSTITUTE, _INSTITUTE.c.id == HANDOFF.c.receiver_id)
+    .outerjoin(
+        _BEFORE,
+        (_BEFORE.c.participation_id == PARTICIPATION.c.id)
+        & (_BEFORE.c.purpose == Purpose.TRANSFER.value)
+        & (_BEFORE.c.round == PARTICIPATION.c.handoff_round - 1),
+    )
+    .outerjoin(_INSTITUTE_BEFORE, _INSTITUTE_BEFORE.c.id == _BEFORE.c.receiver_id)
 )

@@ -4,13 +4,12 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Select, select
 
-from actions.handoffs import route
+from actions.handoffs import WAITING, route
 from actions.occasion import system
 from actions.writing import HANDOFF, PARTICIPATION
 from jobs.batches import in_batches, not_set_aside
 from jobs.summary import Summary
 from jobs.workshop import MOST_AT_ONCE, Workshop
-from states.names import HandoffStatus
 
 JOB = "handoffs"
 
@@ -26,7 +25,7 @@ def _due(at: datetime) -> Select[tuple[int]]:
         .join(HANDOFF, HANDOFF.c.participation_id == PARTICIPATION.c.id)
         .where(
             HANDOFF.c.look_at <= at,
-            HANDOFF.c.status == HandoffStatus.TO_ROUTE.value,
+            HANDOFF.c.status.in_(WAITING),
             not_set_aside(JOB, PARTICIPATION.c.id),
         )
     )

@@ -9,7 +9,6 @@ from jobs.workshop import MOST_AT_ONCE, Workshop
 
 Run = Callable[[Workshop, datetime, int], Summary]
 
-# In this order: what came in, what it justifies, what that hands over, what is late, what is said, the day's seal.
 JOBS: Mapping[str, Run] = {
     intake.JOB: intake.run,
     progress.JOB: progress.run,
@@ -18,6 +17,9 @@ JOBS: Mapping[str, Run] = {
     delivery.JOB: delivery.run,
     seals.JOB: seals.run,
 }
+
+# What came in, what it justifies, what that hands over, what is late, what that gives back, what is said, the seal.
+ORDER = (intake.JOB, progress.JOB, handoffs.JOB, deadlines.JOB, handoffs.JOB, delivery.JOB, seals.JOB)
 
 
 def has_work(workshop: Workshop, job: str, at: datetime) -> bool:
@@ -40,4 +42,4 @@ _PROBES = {
 
 def run(workshop: Workshop, at: datetime, limit: int = MOST_AT_ONCE) -> list[Summary]:
     """Run each job that has work, in order; each is asked when its turn comes: one makes work for the next."""
-    return [job(workshop, at, limit) for name, job in JOBS.items() if has_work(workshop, name, at)]
+    return [JOBS[name](workshop, at, limit) for name in ORDER if has_work(workshop, name, at)]

@@ -13,7 +13,11 @@ _ADDRESSED = (HandoffStatus.OFFERED, HandoffStatus.ACCEPTED)
 
 
 class Handoff(SQLModel, table=True):
-    """One round. `receiver_id` is empty until it is routed; `look_at` is when the handoffs job should look."""
+    """One round. `receiver_id` is empty until it is routed; `look_at` is when the handoffs job should look.
+
+    `because` says in codes, separated by spaces, why the round stands where it does: what its packet lacks (`held`),
+    why nobody is named (`to_route`), why it was declined.
+    """
 
     __tablename__ = "handoff"
     __table_args__ = (
@@ -36,3 +40,4 @@ class Handoff(SQLModel, table=True):
     since: datetime
     offered_at: datetime | None = None
     look_at: datetime | None = None
+    because: str = ""

@@ -143,6 +143,8 @@ CATALOGUE: Mapping[Kind, KindSpec] = MappingProxyType(
         Kind.HANDOFF_TO_ROUTE: _asks(Role.COORDINATOR, _ON_THE_DESK),
         Kind.HANDOFF_ACCEPTED: _tells(Role.TEACHER, (HandoffStatus.ACCEPTED,)),
         Kind.HANDOFF_DECLINED: _asks(Role.COORDINATOR, _ON_THE_DESK),
+        Kind.HANDOFF_TIMED_OUT: _asks(Role.COORDINATOR, _ON_THE_DESK),
+        Kind.HANDOFF_HELD: _asks(Role.COORDINATOR, _ON_THE_DESK),
         Kind.HANDOFF_CLOSED: _tells(Role.INSTITUTE, if_unknown="resend", may_fold=True),
         Kind.TRANSFER_REMINDER: _asks(Role.INSTITUTE, (HandoffStatus.ACCEPTED,)),
         Kind.TRANSFER_OVERDUE: _escalates((HandoffStatus.ACCEPTED, HandoffStatus.HELD)),

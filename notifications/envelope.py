@@ -54,6 +54,8 @@ class Item:
     reason: str | None = None
     """Only given to those it is meant for: a teacher's reason for leaving never goes to the company."""
     state: str | None = None
+    cause: str | None = None
+    """Why a receiver declined: a code of the label group `cause`."""
     missing: tuple[str, ...] = ()
     """Codes of the label group `missing`."""
 

@@ -81,6 +81,7 @@ FACTS: Mapping[str, Reader] = MappingProxyType(
         "expected": _due,
         "institute": _as_is("institute"),
         "half_days": _presence,
+        "cause": _labelled("cause", "cause"),
         "reason": _as_is("reason"),
         "state": _labelled("state", "state"),
         "missing": _missing,

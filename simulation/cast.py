@@ -25,6 +25,7 @@ class Part(StrEnum):
     SLOW_COMPANY = "slow_company"
     SLOW_INSTITUTE = "slow_institute"
     DECLINING_INSTITUTE = "declining_institute"
+    SILENT_INSTITUTE = "silent_institute"
     NEVER_EVALUATES = "never_evaluates"
     CORRECTED = "corrected"
     REINSTATED = "reinstated"

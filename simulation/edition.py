@@ -225,7 +225,8 @@ class Simulation:
             )
             return Request(subject, Trigger(act.verb), act.reason, act.data)
         codes = [part.code for part in self.file.institutes if part.code != act.given.receiver]
-        chosen = codes[-1] if act.data["declined"] or int(act.given.reference[-1]) % 2 else self.file.ifc.code
+        own = {"other": False, "ifc": True}.get(str(act.data["to"]), int(act.given.reference[-1]) % 2 == 0)
+        chosen = self.file.ifc.code if own else codes[-1]
         kind = OrganisationKind.IFC if chosen == self.file.ifc.code else OrganisationKind.INSTITUTE
         receiver = organisation_id(connection, kind, chosen)
         return Request(Subject.HANDOFF, Trigger.OFFER, act.reason, {"receiver": receiver})

@@ -8,7 +8,7 @@ from random import Random
 from core.workdays import Calendar
 from simulation.cast import Part
 from simulation.world import Standing
-from states.names import Role, State, Trigger
+from states.names import Cause, Role, State, Trigger
 
 _PREPARES_BEFORE = (8, 13)  # working days before the first day
 _PREPARES_BEFORE_OBSERVING = (16, 20)
@@ -144,14 +144,15 @@ def _prepared_after_observation(stands: Standing, part: Part, when: _When) -> It
 
 def _immersed(stands: Standing, part: Part, when: _When) -> Iterator[Act]:
     if stands.handoff == "to_route":
-        declined_once = stands.handoff_round > 1
-        yield Act(when.after(2, 3), stands, Role.COORDINATOR, "route", data={"declined": declined_once})
+        to = "other" if part is Part.DECLINING_INSTITUTE else "ifc" if part is Part.SILENT_INSTITUTE else "any"
+        yield Act(when.after(2, 3), stands, Role.COORDINATOR, "route", data={"to": to})
     elif stands.handoff == "offered":
         role = Role.COORDINATOR if stands.receiver == "IFC" else Role.INSTITUTE
         if part is Part.DECLINING_INSTITUTE and stands.handoff_round == 1:
-            reason = "Mauvais réseau : cet établissement relève d’un autre institut."
-            yield Act(when.after(1, 2), stands, role, Trigger.DECLINE, reason)
-        else:
+            reason = "Cet établissement relève d’un autre institut."
+            cause: dict[str, object] = {"cause": Cause.WRONG_NETWORK.value}
+            yield Act(when.after(1, 2), stands, role, Trigger.DECLINE, reason, cause)
+        elif part is not Part.SILENT_INSTITUTE or stands.handoff_round > 1:
             yield Act(
                 when.after(11, 12) if part is Part.SLOW_INSTITUTE else when.after(1, 3), stands, role, Trigger.ACCEPT
             )

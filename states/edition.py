@@ -18,7 +18,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, S
 
 from core.errors import InvalidFile, Problem
 from core.workdays import Calendar, days_between
-from states.names import Anchor, Education, Kind, Network, Role, StepAction, Subject
+from states.names import Anchor, Education, HandoffStatus, Kind, Network, Role, StepAction, Subject
 from states.process import Process
 from states.rules import Route, RuleKey, Rules, Step
 from states.tables import HANDOFF, PARTICIPATION_PROCESSES
@@ -395,10 +395,17 @@ def _bad_state(process: Process, state: str, rules: Mapping[str, LadderPart], ke
         if rule not in known:
             yield Problem("edition_unknown_rule", column=f"{key}.{rule}", value=rule, params={"allowed": known})
         for number, step in enumerate(ladder.steps):
-            yield from _bad_step(process.subject, step, f"{key}.{rule}.steps[{number}]")
+            yield from _bad_step(process.subject, state, step, f"{key}.{rule}.steps[{number}]")
 
 
-def _bad_step(subject: Subject, step: StepPart, key: str) -> Iterator[Problem]:
+# What may end what: an expiry is an act of the table, which has it only there.
+_ENDS: Mapping[tuple[Subject, str], tuple[StepAction, ...]] = {
+    (Subject.PARTICIPATION, ""): (StepAction.LAPSE, StepAction.CANCEL),
+    (Subject.HANDOFF, HandoffStatus.OFFERED): (StepAction.TIME_OUT,),
+}
+
+
+def _bad_step(subject: Subject, state: str, step: StepPart, key: str) -> Iterator[Problem]:
     tells = step.do in {StepAction.REMIND, StepAction.ESCALATE}
     if tells and step.audience is None:
         yield Problem("edition_missing_key", column=f"{key}.audience")
@@ -410,6 +417,7 @@ def _bad_step(subject: Subject, step: StepPart, key: str) -> Iterator[Problem]:
     if not tells and (step.audience or step.message):
         column = f"{key}.{'audience' if step.audience else 'message'}"
         yield Problem("edition_unknown_key", column=column, params={"allowed": ("offset", "unit", "do")})
-    if not tells and subject is Subject.HANDOFF:
-        allowed = (StepAction.REMIND, StepAction.ESCALATE)
+    ends = _ENDS.get((subject, state), ()) if subject is Subject.HANDOFF else _ENDS[subject, ""]
+    if not tells and step.do not in ends:
+        allowed = (StepAction.REMIND, StepAction.ESCALATE, *ends)
         yield Problem("edition_bad_value", column=f"{key}.do", value=step.do, params={"allowed": allowed})

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from states.names import FactKind, Guard, HandoffStatus, PlacementStatus, Role, State
+from states.names import Cause, FactKind, Guard, HandoffStatus, PlacementStatus, Role, State
 from states.rules import Rules
 from states.snapshot import Command, Snapshot
 
@@ -46,6 +46,17 @@ def _handoff_accepted(seen: Snapshot, _: Rules, asked: Command) -> bool:
     return accepted and (asked.role is not Role.COORDINATOR or seen.receiver_is_ifc)
 
 
+def _cause_given(_: Snapshot, _r: Rules, asked: Command) -> bool:
+    """A cause that says it all, or a reason in words."""
+    cause = asked.data.get("cause", Cause.OTHER)
+    return cause in tuple(Cause) and (cause != Cause.OTHER or bool(asked.reason.strip()))
+
+
+def _packet_complete(seen: Snapshot, _: Rules, asked: Command) -> bool:
+    """IFC may send an incomplete packet on, with a reason: some things are on paper only."""
+    return not seen.missing or (asked.role is Role.COORDINATOR and bool(asked.reason.strip()))
+
+
 GUARDS: Mapping[Guard, Predicate] = {
     Guard.HAS_NO_SCHOOL: lambda seen, _r, _c: not seen.has_school,
     Guard.PREPARATION_KNOWN: _preparation_known,
@@ -58,6 +69,9 @@ GUARDS: Mapping[Guard, Predicate] = {
     Guard.HANDOFF_COMPLETED: lambda seen, _r, _c: seen.handoff is HandoffStatus.COMPLETED,
     Guard.NO_PLACE: lambda seen, _r, _c: not seen.placed,
     Guard.REASON_GIVEN: lambda _s, _r, asked: bool(asked.reason.strip()),
+    Guard.CAUSE_GIVEN: _cause_given,
+    Guard.PACKET_COMPLETE: _packet_complete,
+    Guard.PACKET_INCOMPLETE: lambda seen, _r, _c: bool(seen.missing),
     Guard.WAITS_FOR_PLACE: lambda seen, _r, _c: seen.state in WAITING_STATES and not seen.placed,
     Guard.GOES_ON: lambda seen, _r, _c: seen.state in {State.REGISTERED, *WAITING_STATES},
     Guard.OVER: lambda seen, _r, _c: seen.state not in ON_THE_PATH,

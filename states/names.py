@@ -63,6 +63,25 @@ class Purpose(StrEnum):
     EVALUATION = "evaluation"
 
 
+class Cause(StrEnum):
+    """Why a receiver declines a round; `OTHER` needs words of its own."""
+
+    WRONG_NETWORK = "wrong_network"
+    NO_SESSION = "no_session"
+    INCOMPLETE_PACKET = "incomplete_packet"
+    OTHER = "other"
+
+
+class Missing(StrEnum):
+    """What a packet cannot do without, and why a round waits to be routed."""
+
+    PLACE = "place"
+    PRESENCE = "presence"
+    NETWORK = "network"
+    ROUTE = "route"
+    OTHER_RECEIVER = "other_receiver"  # the one that the route names has already said no, or nothing
+
+
 class Trigger(StrEnum):
     """What somebody, or the system, may do to a subject."""
 
@@ -137,6 +156,9 @@ class Guard(StrEnum):
     HANDOFF_COMPLETED = "handoff_completed"
     NO_PLACE = "no_place"
     REASON_GIVEN = "reason_given"
+    CAUSE_GIVEN = "cause_given"
+    PACKET_COMPLETE = "packet_complete"
+    PACKET_INCOMPLETE = "packet_incomplete"
     WAITS_FOR_PLACE = "waits_for_place"
     GOES_ON = "goes_on"
     OVER = "over"
@@ -201,6 +223,8 @@ class Kind(StrEnum):
     HANDOFF_TO_ROUTE = "handoff_to_route"
     HANDOFF_ACCEPTED = "handoff_accepted"
     HANDOFF_DECLINED = "handoff_declined"
+    HANDOFF_TIMED_OUT = "handoff_timed_out"
+    HANDOFF_HELD = "handoff_held"
     HANDOFF_CLOSED = "handoff_closed"
     TRANSFER_REMINDER = "transfer_reminder"
     TRANSFER_OVERDUE = "transfer_overdue"
@@ -238,12 +262,16 @@ class DeadlineStatus(StrEnum):
 
 
 class StepAction(StrEnum):
-    """What a step of a ladder does when it falls due. The first two leave the deadline's subject as it is."""
+    """What a step of a ladder does when it falls due. The first two leave the deadline's subject as it is.
+
+    `LAPSE` and `CANCEL` end a participation, `TIME_OUT` a round that its receiver left unanswered.
+    """
 
     REMIND = "remind"
     ESCALATE = "escalate"
     LAPSE = "lapse"
     CANCEL = "cancel"
+    TIME_OUT = "time_out"
 
 
 class MessageStatus(StrEnum):

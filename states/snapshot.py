@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from states.names import FactKind, HandoffStatus, PlacementStatus, Role, State, Subject, Trigger
+from states.names import FactKind, HandoffStatus, Missing, PlacementStatus, Role, State, Subject, Trigger
 from states.process import START
 
 
@@ -49,13 +49,19 @@ class Snapshot:
         """Last day of the immersion, once a place is confirmed and dated."""
         return self.seat_last_day if self.placed else None
 
+    @property
+    def missing(self) -> tuple[Missing, ...]:
+        """What the packet for the receiver lacks: only a correction brings somebody here without it."""
+        lacks = {Missing.PLACE: not self.placed, Missing.PRESENCE: self.half_days is None}
+        return tuple(each for each, so in lacks.items() if so)
+
 
 @dataclass(frozen=True, slots=True)
 class Command:
     """What somebody asks: a trigger pulled in a role at a moment of the programme (aware).
 
-    `data`: `to` (a state, for `correct`), `receiver` (an organisation's id, for a handoff's `offer`), `half_days`
-    (presence attested with `confirm_immersion`).
+    `data`: `to` (a state, for `correct`), `receiver` (an organisation's id, for a handoff's `offer`), `cause` (why a
+    receiver declines), `half_days` (presence attested with `confirm_immersion`).
     """
 
     trigger: Trigger

@@ -169,15 +169,17 @@ HANDOFF = Process(
     (
         Row(T.REQUEST, (START, H.DECLINED, H.TIMED_OUT, H.CLOSED), H.TO_ROUTE, (COMPANY, INSTITUTE, IFC, SYSTEM),
             (G.IMMERSION_DONE,), (E.ROUTE_AGAIN,)),
-        Row(T.HOLD, (H.TO_ROUTE,), H.HELD, (IFC, SYSTEM), (G.IMMERSED,)),
-        Row(T.OFFER, (H.TO_ROUTE, H.HELD), H.OFFERED, (IFC, SYSTEM), (G.IMMERSED, G.RECEIVER_KNOWN),
-            tells=(K.HANDOFF_OFFERED,)),
+        Row(T.HOLD, (H.TO_ROUTE,), H.HELD, (SYSTEM,), (G.IMMERSED, G.PACKET_INCOMPLETE), tells=(K.HANDOFF_HELD,)),
+        Row(T.HOLD, (H.TO_ROUTE,), H.HELD, (IFC,), (G.IMMERSED, G.REASON_GIVEN)),
+        Row(T.OFFER, (H.TO_ROUTE, H.HELD), H.OFFERED, (IFC, SYSTEM),
+            (G.IMMERSED, G.RECEIVER_KNOWN, G.PACKET_COMPLETE), tells=(K.HANDOFF_OFFERED,)),
         Row(T.ACCEPT, (H.OFFERED,), H.ACCEPTED, (INSTITUTE,), (G.IMMERSED,), tells=(K.HANDOFF_ACCEPTED,)),
         Row(T.ACCEPT, (H.OFFERED,), H.ACCEPTED, (IFC,), (G.IMMERSED, G.RECEIVER_IS_IFC), tells=(K.HANDOFF_ACCEPTED,)),
         # the receiver says no (IFC may note it for them), or nothing: a new round lands on IFC's desk
-        Row(T.DECLINE, (H.OFFERED,), H.DECLINED, (INSTITUTE, IFC), (G.REASON_GIVEN,),
+        Row(T.DECLINE, (H.OFFERED,), H.DECLINED, (INSTITUTE, IFC), (G.CAUSE_GIVEN,),
             (E.REQUEST_HANDOFF,), (K.HANDOFF_DECLINED,)),
-        Row(T.TIME_OUT, (H.OFFERED,), H.TIMED_OUT, (SYSTEM,), (), (E.REQUEST_HANDOFF,), (K.HANDOFF_TO_ROUTE,)),
+        Row(T.TIME_OUT, (H.OFFERED,), H.TIMED_OUT, (SYSTEM,), (G.IMMERSED,),
+            (E.REQUEST_HANDOFF,), (K.HANDOFF_TIMED_OUT, K.HANDOFF_CLOSED)),
         # joined to the participation's own act, never pulled alone
         Row(T.COMPLETE, (H.ACCEPTED,), H.COMPLETED, (INSTITUTE, IFC), (G.TRANSFERRED,)),
         Row(T.COMPLETE, (H.TO_ROUTE, H.HELD, H.OFFERED), H.COMPLETED, (IFC,), (G.TRANSFERRED,)),

@@ -201,7 +201,7 @@ def upgrade() -> None:
         sa.CheckConstraint("(status = 'leased') = (leased_until IS NOT NULL)", name=op.f("ck_message_leased")),
         sa.CheckConstraint("channel IN ('mail', 'webhook')", name=op.f("ck_message_channel")),
         sa.CheckConstraint(
-            "kind IN ('approval_requested', 'approval_reminder', 'approval_overdue', 'registration_approved', 'registration_declined', 'place_confirmed', 'trainee_announced', 'place_lost', 'trainee_withdrawn', 'dates_fixed', 'trainee_dates_fixed', 'place_overdue', 'preparation_reminder', 'preparation_overdue', 'preparation_confirmed', 'observation_reminder', 'observation_overdue', 'presence_requested', 'presence_reminder', 'presence_overdue', 'immersion_confirmed', 'absence_recorded', 'handoff_offered', 'handoff_reminder', 'handoff_overdue', 'handoff_to_route', 'handoff_accepted', 'handoff_declined', 'handoff_closed', 'transfer_reminder', 'transfer_overdue', 'evaluation_requested', 'evaluation_reminder', 'evaluation_overdue', 'path_completed', 'participation_withdrawn', 'participation_cancelled', 'participation_lapsed', 'participation_reinstated', 'participation_corrected')",
+            "kind IN ('approval_requested', 'approval_reminder', 'approval_overdue', 'registration_approved', 'registration_declined', 'place_confirmed', 'trainee_announced', 'place_lost', 'trainee_withdrawn', 'dates_fixed', 'trainee_dates_fixed', 'place_overdue', 'preparation_reminder', 'preparation_overdue', 'preparation_confirmed', 'observation_reminder', 'observation_overdue', 'presence_requested', 'presence_reminder', 'presence_overdue', 'immersion_confirmed', 'absence_recorded', 'handoff_offered', 'handoff_reminder', 'handoff_overdue', 'handoff_to_route', 'handoff_accepted', 'handoff_declined', 'handoff_timed_out', 'handoff_held', 'handoff_closed', 'transfer_reminder', 'transfer_overdue', 'evaluation_requested', 'evaluation_reminder', 'evaluation_overdue', 'path_completed', 'participation_withdrawn', 'participation_cancelled', 'participation_lapsed', 'participation_reinstated', 'participation_corrected')",
             name=op.f("ck_message_kind"),
         ),
         sa.CheckConstraint(
@@ -412,6 +412,7 @@ def upgrade() -> None:
         sa.Column("since", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
         sa.Column("offered_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.Column("look_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("because", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.CheckConstraint("purpose IN ('transfer', 'evaluation')", name=op.f("ck_handoff_purpose")),
         sa.CheckConstraint(
             "receiver_id IS NOT NULL OR NOT (status IN ('offered', 'accepted'))", name=op.f("ck_handoff_addressed")
@@ -469,7 +470,7 @@ def upgrade() -> None:
         sa.Column("at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
         sa.Column("message_id", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.CheckConstraint(
-            "kind IN ('approval_requested', 'approval_reminder', 'approval_overdue', 'registration_approved', 'registration_declined', 'place_confirmed', 'trainee_announced', 'place_lost', 'trainee_withdrawn', 'dates_fixed', 'trainee_dates_fixed', 'place_overdue', 'preparation_reminder', 'preparation_overdue', 'preparation_confirmed', 'observation_reminder', 'observation_overdue', 'presence_requested', 'presence_reminder', 'presence_overdue', 'immersion_confirmed', 'absence_recorded', 'handoff_offered', 'handoff_reminder', 'handoff_overdue', 'handoff_to_route', 'handoff_accepted', 'handoff_declined', 'handoff_closed', 'transfer_reminder', 'transfer_overdue', 'evaluation_requested', 'evaluation_reminder', 'evaluation_overdue', 'path_completed', 'participation_withdrawn', 'participation_cancelled', 'participation_lapsed', 'participation_reinstated', 'participation_corrected')",
+            "kind IN ('approval_requested', 'approval_reminder', 'approval_overdue', 'registration_approved', 'registration_declined', 'place_confirmed', 'trainee_announced', 'place_lost', 'trainee_withdrawn', 'dates_fixed', 'trainee_dates_fixed', 'place_overdue', 'preparation_reminder', 'preparation_overdue', 'preparation_confirmed', 'observation_reminder', 'observation_overdue', 'presence_requested', 'presence_reminder', 'presence_overdue', 'immersion_confirmed', 'absence_recorded', 'handoff_offered', 'handoff_reminder', 'handoff_overdue', 'handoff_to_route', 'handoff_accepted', 'handoff_declined', 'handoff_timed_out', 'handoff_held', 'handoff_closed', 'transfer_reminder', 'transfer_overdue', 'evaluation_requested', 'evaluation_reminder', 'evaluation_overdue', 'path_completed', 'participation_withdrawn', 'participation_cancelled', 'participation_lapsed', 'participation_reinstated', 'participation_corrected')",
             name=op.f("ck_notification_kind"),
         ),
         sa.CheckConstraint(

@@ -175,12 +175,12 @@ def late(
             due = connection.execute(
                 select(DEADLINE).where(DEADLINE.c.due_at <= job.at, DEADLINE.c.status == "open")
             ).all()
-            to_route = routing._to_route(connection, ids)
+            to_route = routing._waiting(connection, ids)
 
         def again() -> Any:
             for module in (applying, progress):
                 monkeypatch.setattr(module, "read_rows", lambda _c, some: {pid: stale[pid] for pid in some})
-            monkeypatch.setattr(routing, "_to_route", lambda *_: to_route)
+            monkeypatch.setattr(routing, "_waiting", lambda *_: to_route)
             with world.engine.begin() as connection:
                 if request.param == "deadlines":
                     return deadlines._fire(connection, due, occasion)

@@ -69,7 +69,7 @@ LIVES: dict[str, tuple[worlds.Build, list[datetime]]] = {
     "approval": (worlds.registered, on("2018-09-24", "2018-10-01", "2018-11-13", "2018-11-20")),
     "preparation": (worlds.placed, on("2018-11-22", "2018-11-28", "2018-11-29", "2018-12-05", "2018-12-12")),
     "presence": (worlds.prepared, on("2018-12-06", "2018-12-13", "2018-12-20", "2018-12-27")),
-    "acceptance": (worlds.offered, on("2018-12-19", "2018-12-27", "2019-01-10")),
+    "acceptance": (worlds.offered, on("2018-12-19", "2018-12-24", "2018-12-27")),
     "closing": (worlds.accepted, on("2019-06-24", "2019-06-28", "2019-07-01")),
 }
 

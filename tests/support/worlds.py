@@ -23,7 +23,7 @@ from actions.apply import Applied, Request, apply, apply_many
 from actions.imports import FileKind, import_file
 from actions.occasion import Actor, Occasion, system
 from core.clock import parse_moment
-from jobs import tick
+from jobs import progress, tick
 from jobs.summary import Summary
 from jobs.workshop import Workshop
 from models import (
@@ -280,10 +280,13 @@ def take_in(world: World, kind: FileKind, data: str, at: datetime = REGISTERED_A
 
 
 def crowd(size: int, wish: str = "ALPHA-01") -> str:
-    """Return a registrations file of so many people, of twenty schools and two networks in turn."""
+    """Return a registrations file of so many people, of twenty schools and two networks in turn.
+
+    A wish may hold the number of its block of `BLOCK` people, as `ALPHA-{}`.
+    """
     rows = (
         f"Nom{n};Prénom{n};p{n}@e{n % 20}.example;enseignant;8{n % 20:04d};École {n % 20};{('SeGEC', 'WBE')[n % 2]};"
-        f"ordinaire;liege;Dora Directrice;dora@e{n % 20}.example;Usinage;{wish};;\n"
+        f"ordinaire;liege;Dora Directrice;dora@e{n % 20}.example;Usinage;{wish.format(n // BLOCK)};;\n"
         for n in range(size)
     )
     return _PEOPLE_HEAD + "".join(rows)
@@ -359,6 +362,7 @@ def evaluated(world: World) -> None:
 # -------------------------------------------------------------------------------------------------------------- a crowd
 CROWD = 200 * SIZE
 SEATS = CROWD * 3 // 4
+BLOCK = 200  # people for one offer
 
 
 def crowd_registered(world: World) -> None:
@@ -377,9 +381,16 @@ def crowd_approved(world: World) -> None:
 
 
 def crowd_immersed(world: World) -> None:
-    """All were in a company, as IFC noted by hand; their handoffs wait to be routed."""
-    crowd_registered(world)
-    everybody(world, Trigger.CORRECT, Role.COORDINATOR, IMMERSED_AT, reason="Sur papier.", data={"to": "immersed"})
+    """All were in a company, which attests it; their handoffs wait to be routed."""
+    load(world, edition_file())
+    head, row = OFFERS.splitlines()[:2]
+    blocks = [row.replace("-01;", f"-{n};").replace(";liege;2;", f";liege;{BLOCK};") for n in range(-(-CROWD // BLOCK))]
+    take_in(world, FileKind.OFFERS, "\n".join([head, *blocks]))
+    take_in(world, FileKind.REGISTRATIONS, crowd(CROWD, "ALPHA-{}"))
+    everybody(world, Trigger.APPROVE, Role.DIRECTOR, APPROVED_AT)
+    progress.run(world.workshop, PLACED_AT)
+    everybody(world, Trigger.CONFIRM_PREPARATION, Role.COORDINATOR, PREPARED_AT, reason="Sur papier.")
+    everybody(world, Trigger.CONFIRM_IMMERSION, Role.COMPANY, IMMERSED_AT, data={"half_days": 4})
 
 
 def everybody(world: World, trigger: Trigger, role: Role, at: datetime, **asked: Any) -> None:

@@ -210,7 +210,7 @@ def test_confirmed_transfer_meets_the_relay_s_deadline_and_opens_evaluation() ->
     ("before", "trigger", "role", "ended", "opened"),
     [
         (H.TO_ROUTE, Trigger.OFFER, Role.SYSTEM, {"routing": D.MET}, {"acceptance"}),
-        (H.TO_ROUTE, Trigger.HOLD, Role.SYSTEM, {"routing": D.CLOSED}, {"completion"}),
+        (H.TO_ROUTE, Trigger.HOLD, Role.COORDINATOR, {"routing": D.CLOSED}, {"completion"}),
         (H.HELD, Trigger.OFFER, Role.COORDINATOR, {"completion": D.MET}, {"acceptance"}),
         (H.OFFERED, Trigger.ACCEPT, Role.INSTITUTE, {"acceptance": D.MET}, {"transfer"}),
         (H.OFFERED, Trigger.DECLINE, Role.INSTITUTE, {"acceptance": D.CLOSED}, {"routing"}),

@@ -496,6 +496,7 @@ def _occasions(version: str) -> list[tuple[Any, str, Role, dict[str, Any]]]:
           for status in (None, *P)),
         *((HANDOFF, state, role, {"handoff": status}) for state in ("immersed", "withdrawn", "transferred")
           for role in Role for status in (None, *H)),
+        (HANDOFF, "immersed", Role.SYSTEM, {"handoff": H.TO_ROUTE, "half_days": None}),
     ]  # fmt: skip
 
 

@@ -55,6 +55,7 @@ ABSENCE = (Trigger.RECORD_ABSENCE, COMPANY, State.PREPARED)
 OBSERVATION = (Trigger.CONFIRM_OBSERVATION, COMPANY, State.PREPARED)
 MINUTES_EARLY = {"at": datetime(2019, 3, 13, 22, 59, tzinfo=UTC)}  # 23:59 in Brussels, the day before the first day
 
+NOTHING_TO_SHOW: tuple[dict[str, Any], ...] = ({"half_days": None}, {"placement": PlacementStatus.RELEASED})
 CASES = (
     Case(Guard.HAS_NO_SCHOOL, Trigger.APPROVE, IFC, State.REGISTERED, {"has_school": False}, {"has_school": True}),
     Case(Guard.HAS_NO_SCHOOL, Trigger.DECLINE, IFC, State.REGISTERED, {"has_school": False}, {"has_school": True}),
@@ -131,14 +132,65 @@ CASES = (
     ),
     Case(
         Guard.REASON_GIVEN,
-        Trigger.DECLINE,
-        INSTITUTE,
+        Trigger.HOLD,
+        IFC,
         State.IMMERSED,
-        {"handoff": OFFERED},
-        {"handoff": OFFERED},
+        {"handoff": HandoffStatus.TO_ROUTE},
+        {"handoff": HandoffStatus.TO_ROUTE},
         HANDOFF,
         said={"reason": REASON},
         unsaid={},
+    ),
+    *(
+        Case(
+            Guard.CAUSE_GIVEN,
+            Trigger.DECLINE,
+            INSTITUTE,
+            State.IMMERSED,
+            {"handoff": OFFERED},
+            {"handoff": OFFERED},
+            HANDOFF,
+            said=said,
+            unsaid=unsaid,
+        )
+        for said, unsaid in (
+            ({"reason": REASON}, {"reason": " "}),
+            ({"cause": "no_session"}, {"cause": "other"}),
+            ({"cause": "other", "reason": REASON}, {"cause": "no_time", "reason": REASON}),
+        )
+    ),
+    *(
+        Case(
+            Guard.PACKET_COMPLETE,
+            Trigger.OFFER,
+            SYSTEM,
+            State.IMMERSED,
+            {"handoff": HandoffStatus.HELD},
+            {"handoff": HandoffStatus.HELD, **lacking},
+            HANDOFF,
+            said={"receiver": 7},
+        )
+        for lacking in NOTHING_TO_SHOW
+    ),
+    Case(
+        Guard.PACKET_COMPLETE,
+        Trigger.OFFER,
+        IFC,
+        State.IMMERSED,
+        {"handoff": HandoffStatus.HELD, "half_days": None},
+        {"handoff": HandoffStatus.HELD, "half_days": None},
+        HANDOFF,
+        said={"receiver": 7, "reason": REASON},
+        unsaid={"receiver": 7},
+    ),
+    Case(
+        Guard.PACKET_INCOMPLETE,
+        Trigger.HOLD,
+        SYSTEM,
+        State.IMMERSED,
+        {"handoff": HandoffStatus.TO_ROUTE, "half_days": None},
+        {"handoff": HandoffStatus.TO_ROUTE},
+        HANDOFF,
     ),
     Case(
         Guard.WAITS_FOR_PLACE,
@@ -199,7 +251,7 @@ CASES = (
         Trigger.HOLD,
         SYSTEM,
         State.IMMERSED,
-        {"handoff": HandoffStatus.TO_ROUTE},
+        {"handoff": HandoffStatus.TO_ROUTE, "half_days": None},
         {"handoff": HandoffStatus.TO_ROUTE, "state": State.WITHDRAWN},
         HANDOFF,
     ),
