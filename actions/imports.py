@@ -20,12 +20,12 @@ from actions.people import PARTY, Person, plain_name, split_name
 from actions.places import OfferRecord, keep_offer
 from actions.registration import Registration, School, register
 from actions.writing import PARTICIPATION
+from core.addresses import is_address
 from core.errors import InvalidFile, Problem, ProductError
 from core.workdays import days_between
 from documents.tables import Record, Table, read_table
 from states.names import Education, Network, ParticipantKind
 
-_EMAIL = re.compile(r"[^@\s<>,;\"]+@[^@\s<>,;\"]+\.[^@\s<>,;\".]{2,}")
 _DAY = re.compile(r"(?:(\d{4})-(\d{2})-(\d{2})|(\d{1,2})/(\d{1,2})/(\d{4}))")
 _MAX_CELL = 500
 _MAX_PLACES = 500
@@ -68,7 +68,7 @@ def import_file(  # noqa: PLR0913 - the parts of one call, each with its name
     connection: Connection,
     edition: Current,
     kind: FileKind,
-    data: bytes,
+    data: bytes | Table,
     name: str,
     actor: Actor,
     occasion: Occasion,
@@ -77,9 +77,10 @@ def import_file(  # noqa: PLR0913 - the parts of one call, each with its name
 ) -> Report:
     """Import a file within the caller's transaction. Safe to repeat: what is known already counts as unchanged.
 
-    Raises InvalidFile when the file as a whole cannot be read or lacks columns.
+    `data` is a file's bytes, or the table read from them: a spreadsheet takes a while, which no transaction should wait
+    for. Raises InvalidFile when the file as a whole cannot be read or lacks columns.
     """
-    table = read_table(data, name)
+    table = data if isinstance(data, Table) else read_table(data, name)
     importer = _IMPORTERS[kind](connection, edition, actor, occasion)
     _check_columns(table, name, importer)
     report = Report()
@@ -323,7 +324,7 @@ class _Cells:
 
     def email(self, column: str) -> str:
         value = self.text(column).lower()
-        if not _EMAIL.fullmatch(value):
+        if not is_address(value):
             raise BadRow("bad_email", column, value)
         return value
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from core.settings import Settings
 
 _MOST_TRIES = 5
+_LONGEST_KEY = 200
 _HALF_DAYS = range(21)
 _PEOPLE = tuple(role for role in Role if role is not Role.SYSTEM)
 
@@ -120,9 +121,14 @@ def who(by: str) -> tuple[Role, str]:
 
 
 def check_key(key: str | None) -> None:
-    """Refuse an empty key: a script whose variable is empty would think itself safe. Raises UsageError."""
+    """Refuse an empty key: a script whose variable is empty would think itself safe; and an endless one.
+
+    Raises UsageError (`empty_key`, `long_key`).
+    """
     if key is not None and not key.strip():
         raise UsageError("empty_key")
+    if key is not None and len(key) > _LONGEST_KEY:
+        raise UsageError("long_key", limit=_LONGEST_KEY)
 
 
 def _trigger(name: str) -> Trigger:

@@ -8,13 +8,14 @@ import errno
 import sqlite3
 import sys
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from core.errors import InvalidFile, Problem, ProductError, Refused, UsageError
+from notifications.sentences import problem_said, said
 from notifications.words import say
 
 DONE, REFUSED, WRONG_USAGE = 0, 1, 2
@@ -43,10 +44,7 @@ def status(error: ProductError) -> int:
 def sentence(error: ProductError) -> str:
     """Return what an error says to a person."""
     params = {name: value for name, value in error.params.items() if name != "changes"}
-    try:
-        return say("bad_file", **params) if isinstance(error, InvalidFile) else say(error.code, **params)
-    except KeyError:
-        return say("otherwise_refused", refusal=error.code)
+    return said("bad_file" if isinstance(error, InvalidFile) else error.code, params)
 
 
 def refusal(error: ProductError) -> dict[str, Any]:
@@ -79,16 +77,10 @@ def problems(found: Sequence[Problem]) -> list[dict[str, Any]]:
             "column": problem.column,
             "value": problem.value,
             "code": problem.code,
-            "reason": reason(problem),
+            "reason": problem_said(problem),
         }
         for problem in found
     ]
-
-
-def reason(problem: Problem) -> str:
-    """Return what is wrong with one place of a file."""
-    params: Mapping[str, object] = {"value": problem.value, **problem.params}
-    return sentence(ProductError(problem.code, **params))
 
 
 def _listed(value: object) -> Sequence[object]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli import console, failures
-from cli.opening import read_file, settings_of, writing
+from cli.opening import read_file, reading, settings_of, writing
 from cli.options import AsJson, At, Directory, EditionCode, moment, told
 from core.clock import wall_now
 from core.errors import InvalidFile
@@ -63,17 +63,20 @@ def _import(
     from actions.editions import current
     from actions.imports import FileKind, Report, import_file
     from actions.occasion import Occasion, system
-    from documents.tables import MAX_BYTES
+    from documents.tables import MAX_BYTES, read_table
 
     occasion = Occasion(moment(at), wall_now())
     data = read_file(file, MAX_BYTES)
-    with writing(settings_of(directory), keep=not dry_run) as connection, _bar() as progress:
+    settings, who = settings_of(directory), system("cli")
+    with reading(settings) as connection:
         edition = current(connection, code)
-        try:
-            who = system("cli")
-            report = import_file(connection, edition, FileKind(kind), data, file.name, who, occasion, progress=progress)
-        except InvalidFile as refused:
-            report = Report(rejected=list(refused.problems))
+    try:
+        table = read_table(data, file.name)
+        with writing(settings, keep=not dry_run) as connection, _bar() as progress:
+            kind_of = FileKind(kind)
+            report = import_file(connection, edition, kind_of, table, file.name, who, occasion, progress=progress)
+    except InvalidFile as refused:
+        report = Report(rejected=list(refused.problems))
     _tell(report, edition.code, dry_run=dry_run, as_json=as_json)
     return failures.REFUSED if report.rejected else failures.DONE
 

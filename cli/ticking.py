@@ -11,7 +11,7 @@ from cli.opening import database, settings_of
 from cli.options import AsJson, At, Directory, moment, told
 from core.clock import iso
 from notifications.words import say
-from states.names import Subject
+from states.names import MessageStatus, Subject
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,8 +92,9 @@ def _outcome(job: str, code: str) -> str:
     about, _, what = code.partition(":")
     if about in set(Subject):
         return f"{console.named('subject', about)} : {console.state_name(about, what)}"
-    if about == "refused":
+    if about == "refused" and what:
         return f"{console.named('outcome', about)} : {what}"
     if what:
         return f"{console.named('rule', about)} : {console.named('step_action', what)}"
-    return console.named("message_status" if job == "delivery" else "outcome", code)
+    own = job == "delivery" and code in set(MessageStatus)
+    return console.named("message_status" if own else "outcome", code)

@@ -1,5 +1,6 @@
 """Settings: environment variables with the prefix ENTRAPPRENDRE_, or a `.env` file in the working directory."""
 
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -7,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from core.addresses import is_address
 from core.errors import UsageError
 
 
@@ -23,6 +25,13 @@ class Settings(BaseSettings):
     timezone: str = "Europe/Brussels"
     locale: Literal["fr"] = "fr"
     var: Path = Field(default=Path("var"), description="where inbox, mail, seals and Prefect's own data stand")
+
+    @field_validator("mail_from")
+    @classmethod
+    def _an_address(cls, value: str) -> str:
+        if not is_address(parseaddr(value)[1]):  # found out at the first message, it would be each message's fault
+            raise ValueError(value)
+        return value
 
     @field_validator("timezone")
     @classmethod

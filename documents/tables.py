@@ -11,17 +11,15 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
 
 from core.errors import InvalidFile, Problem
 from core.plain import plain
+from documents import spreadsheet
 
 MAX_BYTES = 10_000_000
 MAX_ROWS = 50_000
 MAX_UNPACKED = 100_000_000
-MAX_CELLS = 5_000_000
 _SEPARATORS = ";,\t|"
-_CELL_PLACE = re.compile(rb"""\br\s*=\s*["']\s*([A-Za-z]+)(\d+)""")
 _ZIP = b"PK\x03\x04"
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
@@ -82,69 +80,31 @@ def _decoded(data: bytes, name: str) -> str:
 
 
 def _xlsx(data: bytes, name: str) -> Iterator[tuple[int, list[str]]]:
-    from python_calamine import CalamineError, CalamineWorkbook  # noqa: PLC0415 - only spreadsheets need it
-
-    _check_size(data, name)
+    _check_archive(data, name)
     try:
-        sheet = CalamineWorkbook.from_filelike(io.BytesIO(data)).get_sheet_by_index(0)
-        rows = sheet.to_python(skip_empty_area=False, nrows=MAX_ROWS + 2)
-    except (CalamineError, ValueError, IndexError, OSError) as error:
+        rows = spreadsheet.rows(data, MAX_ROWS + 2)
+    except spreadsheet.DamagedError as error:
         raise _refused(name, "unreadable") from error
-    for number, row in enumerate(rows, start=1):
-        cells = [_cell(cell) for cell in row]
+    except spreadsheet.TooMuchError as error:
+        raise _refused(name, "too_large", size=len(data), limit=MAX_BYTES) from error
+    for number, cells in enumerate(rows, start=1):
         if any(_CONTROL.search(cell) for cell in cells):
             raise _refused(name, "not_text")
         yield number, cells
 
 
-def _check_size(data: bytes, name: str) -> None:
-    """Refuse what would not fit in memory: the reader lays out the whole rectangle up to the last cell, at once.
-
-    One stray cell in the far corner would ask for half a terabyte and end the process; no exception can stop that.
-    """
+def _check_archive(data: bytes, name: str) -> None:
+    """Refuse what unpacks to too much, or is damaged, before a reader is started for it."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            parts = archive.infolist()
-            unpacked = sum(part.file_size for part in parts)
+            unpacked = sum(part.file_size for part in archive.infolist())
             if unpacked > MAX_UNPACKED:
                 raise _refused(name, "too_large", size=unpacked, limit=MAX_UNPACKED)
-            for part in parts:
-                if _reaches_too_far(archive.read(part)):  # any part: a sheet may stand anywhere
-                    raise _refused(name, "too_many_rows", limit=MAX_ROWS)
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        OSError,
-        RuntimeError,
-        ValueError,
-    ) as error:  # all that damage does
+            damaged = archive.testzip() is not None
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError) as error:  # all damage does
         raise _refused(name, "unreadable") from error
-
-
-def _reaches_too_far(sheet: bytes) -> bool:
-    """Tell whether the rectangle up to the furthest cell has more cells than fit in memory."""
-    places = {(match.group(1), match.group(2)) for match in _CELL_PLACE.finditer(sheet)}
-    width = max((_column(letters) for letters, _ in places), default=0)
-    height = max((int(number[:8]) for _, number in places), default=0)
-    return width * height > MAX_CELLS
-
-
-def _column(letters: bytes) -> int:
-    """Return the number of a column by its letters: A is 1, AA is 27."""
-    number = 0
-    for letter in letters[:4].upper():
-        number = number * 26 + letter - ord("A") + 1
-    return number
-
-
-def _cell(value: object) -> str:
-    """Write a cell as the text somebody would have typed: whole numbers without a point, dates as ISO."""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    if isinstance(value, datetime):
-        return value.date().isoformat()
-    return value.isoformat() if isinstance(value, date) else str(value)
+    if damaged:
+        raise _refused(name, "unreadable")
 
 
 def _table(rows: Iterator[tuple[int, list[str]]], name: str) -> Table:

@@ -16,9 +16,11 @@ from actions.editions import current
 from actions.imports import FileKind, Report, import_file
 from actions.occasion import system
 from core.errors import InvalidFile, Problem, ProductError
+from documents.tables import MAX_BYTES, read_table
 from jobs.leases import lease
 from jobs.summary import Summary
 from jobs.workshop import Workshop
+from notifications.sentences import problem_said
 
 JOB = "intake"
 _SUFFIXES = (".csv", ".xlsx")
@@ -61,6 +63,8 @@ def run(workshop: Workshop, at: datetime, limit: int = 0) -> Summary:  # noqa: A
     with lease(workshop, JOB) as held:
         for path in waiting(workshop.inbox) if held else ():
             _take(workshop, path, at, summary)
+    if not held:
+        summary.add(JOB, "busy")  # another process imports, or died with the lease, which then ends by itself
     return summary
 
 
@@ -87,10 +91,12 @@ def _take(workshop: Workshop, path: Path, at: datetime, summary: Summary) -> Non
 
 def _imported(workshop: Workshop, path: Path, kind: FileKind, code: str | None, at: datetime) -> Report:
     """Import one file in a transaction of its own. The file is read first: no file is waited for within it."""
-    data = path.read_bytes()
+    with path.open("rb") as file:
+        data = file.read(MAX_BYTES + 1)  # one more than is allowed: its reader sees that it is too much
+    table = read_table(data, path.name)
     with workshop.engine.begin() as connection:
         edition = current(connection, code)
-        return import_file(connection, edition, kind, data, path.name, system(), workshop.occasion(at))
+        return import_file(connection, edition, kind, table, path.name, system(), workshop.occasion(at))
 
 
 def _set_aside(workshop: Workshop, path: Path, folder: str, report: Report, summary: Summary) -> None:
@@ -112,5 +118,7 @@ def _aside(workshop: Workshop, path: Path, folder: str, report: Report) -> None:
     while place.exists():
         number += 1
         place = target / f"{stem}-{number}{path.suffix}"
-    place.with_suffix(".report.json").write_text(json.dumps(asdict(report), ensure_ascii=False, indent=1, default=str))
+    told = asdict(report) | {"rejected": [{**asdict(each), "reason": problem_said(each)} for each in report.rejected]}
+    beside = place.with_name(f"{place.name}.report.json")
+    beside.write_text(json.dumps(told, ensure_ascii=False, indent=1, default=str), encoding="utf-8")
     os.replace(path, place)  # noqa: PTH105 - Path.replace says less

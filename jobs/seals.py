@@ -163,7 +163,7 @@ def _parsed(text: str) -> dict[str, Any] | None:
     """Read a line of the file; None unless it has every field of a seal."""
     try:
         seal: Any = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     whole = isinstance(seal, dict) and all(isinstance(seal.get(name), kind) for name, kind in _FIELDS.items())
     if not whole or not all(isinstance(chain, list) and len(chain) == _CHAIN_FIELDS for chain in seal["chains"]):

@@ -5,6 +5,8 @@ from alembic import context
 from models import metadata
 from wiring.database import make_engine
 
+_LOCK = 7_201_809_201  # ours alone: any number that nobody else takes in this database
+
 
 def run() -> None:
     """Run the migrations on the database that the caller named."""
@@ -12,6 +14,8 @@ def run() -> None:
     with engine.connect() as connection:
         context.configure(connection=connection, target_metadata=metadata, render_as_batch=False, compare_type=True)
         with context.begin_transaction():
+            if connection.dialect.name == "postgresql":  # two at once: the second waits, then finds it done
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
             context.run_migrations()
     engine.dispose()
 

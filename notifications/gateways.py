@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email import policy
-from email.errors import MessageError
 from email.header import Header
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -21,6 +20,7 @@ from typing import Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from core.addresses import is_address
 from notifications.plain import one_line
 
 MESSAGE_DOMAIN = "entrapprendre.example"
@@ -126,17 +126,6 @@ class FileGateway:
             code = f"file: {type(error).__name__}"
             raise NotSentError(code) from error
         return Receipt(accepted=True, provider_id=mail.message_id)
-
-
-def is_address(text: str) -> bool:
-    """Whether mail can be addressed to this: one plain ASCII address and nothing else."""
-    if not text.isascii() or not text.isprintable():
-        return False
-    try:
-        address = Address(addr_spec=text)
-    except (MessageError, ValueError, IndexError):  # what the library raises, one or the other
-        return False
-    return bool(address.username and address.domain)
 
 
 class _Policy(policy.EmailPolicy):

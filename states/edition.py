@@ -6,6 +6,7 @@
 
 import hashlib
 import json
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import date, time
@@ -14,8 +15,18 @@ from itertools import pairwise
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, StrictStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+)
 
+from core.addresses import is_address
 from core.errors import InvalidFile, Problem
 from core.workdays import Calendar, days_between
 from states.names import Anchor, Education, HandoffStatus, Kind, Network, Role, StepAction, Subject
@@ -23,7 +34,8 @@ from states.process import Process
 from states.rules import Route, RuleKey, Rules, Step
 from states.tables import HANDOFF, PARTICIPATION_PROCESSES
 
-Text = Annotated[StrictStr, Field(min_length=1, max_length=400)]
+_PLACE = re.compile(r"at line (\d+), column (\d+)")
+Text = Annotated[StrictStr, Field(min_length=1, max_length=400, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
 def _not_a_number(value: object) -> object:
@@ -34,8 +46,19 @@ def _not_a_number(value: object) -> object:
 
 
 Day = Annotated[date, BeforeValidator(_not_a_number)]  # pydantic would read 0 as 1970-01-01
-Address = Annotated[StrictStr, Field(pattern=r"^[^@\s<>,;]+@[^@\s<>,;]+\.[^@\s<>,;]+$", max_length=254)]
+
+
+def _plain_address(value: str) -> str:
+    if not is_address(value):
+        message = "an address, as prenom.nom@ecole.example"
+        raise ValueError(message)
+    return value
+
+
+Address = Annotated[StrictStr, AfterValidator(_plain_address)]
 _MAX_OFFSET_DAYS = 400
+_LONGEST_HOLIDAY_DAYS = 100
+_FIRST_YEAR, _LAST_YEAR = 2000, 2100
 MOST_BYTES = 1_000_000
 
 
@@ -50,7 +73,7 @@ class ContactPart(_Part):
     last_name: Text
     email: Address
     role: Role
-    phone: StrictStr = ""
+    phone: Annotated[StrictStr, Field(max_length=40, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
     language: Literal["fr", "en"] = "fr"
 
 
@@ -166,7 +189,10 @@ def read_edition(data: bytes, name: str) -> EditionFile:
     try:
         raw = tomllib.loads(data.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidFile(name, [Problem("edition_not_toml", value=str(error)[:200])]) from error
+        place = _PLACE.search(str(error))
+        where = {"row": place.group(1), "position": place.group(2)} if place else {}
+        line = int(place.group(1)) if place else None
+        raise InvalidFile(name, [Problem("edition_not_toml", line=line, params=where)]) from error
     try:
         edition = EditionFile.model_validate(raw)
     except ValidationError as error:
@@ -261,8 +287,30 @@ def _problem(fault: Any) -> Problem:  # noqa: ANN401 - pydantic's own dictionary
     last = names[-1] if names else ""
     value = str(fault.get("input", ""))[:80]
     code = _AUDIENCES.get(last, "edition_bad_value")
-    allowed = tuple(_CHOICES[last]) if last in _CHOICES else str(fault["msg"])
+    allowed = tuple(_CHOICES[last]) if last in _CHOICES else _allowed(last, fault)
     return Problem(code, column=key, value=value, params={"allowed": allowed})
+
+
+_EXAMPLES = {"url": "https://…", "hour": "08:00", "code": "2018-2019", "email": "prenom.nom@ecole.example"}
+
+
+def _allowed(last: str, fault: Any) -> tuple[str, ...]:  # noqa: ANN401 - pydantic's own dictionary
+    """Say what a value may be, without a word of any language."""
+    limits = fault.get("ctx", {})
+    if "expected" in limits:
+        return (str(limits["expected"]).replace("'", "").replace(" or ", ", "),)
+    bounds = tuple(f"{sign} {limits[name]}" for name, sign in _SIGNS.items() if name in limits)
+    if bounds:
+        return bounds
+    if last in _EXAMPLES:
+        return (_EXAMPLES[last],)
+    kind = str(fault["type"])
+    return (next((example for begin, example in _SHAPES.items() if kind.startswith(begin)), "2018-09-03"),)
+
+
+_SIGNS = {"ge": "≥", "le": "≤", "min_length": "≥", "max_length": "≤"}
+_SHAPES = {"string": '"…"', "int": "1, 2, 3…", "tuple": "[ … ]", "dict": "[…]", "mapping": "[…]", "model": "[…]",
+           "bool": "true, false"}  # fmt: skip
 
 
 def _key(places: tuple[str | int, ...]) -> str:
@@ -320,6 +368,9 @@ def _dates_out_of_order(edition: EditionFile) -> Iterator[Problem]:
         "cutoffs.placement": edition.cutoffs.placement,
         "closes": edition.closes,
     }
+    for key, day in dates.items():
+        if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
+            yield _order(key, day, f"{_FIRST_YEAR}–{_LAST_YEAR}")
     keys = list(dates)
     for earlier, later in pairwise(keys):
         if dates[earlier] > dates[later]:
@@ -327,6 +378,9 @@ def _dates_out_of_order(edition: EditionFile) -> Iterator[Problem]:
     for number, holiday in enumerate(edition.calendar.school_holidays):
         if holiday.first > holiday.last:
             yield _order(f"calendar.school_holidays[{number}].last", holiday.last, f"first = {holiday.first}")
+        elif (holiday.last - holiday.first).days > _LONGEST_HOLIDAY_DAYS:
+            last = date.fromordinal(holiday.first.toordinal() + _LONGEST_HOLIDAY_DAYS)
+            yield _order(f"calendar.school_holidays[{number}].last", holiday.last, f"≤ {last}")
 
 
 def _order(key: str, value: object, bound: object) -> Problem:
@@ -394,9 +448,16 @@ def _bad_state(process: Process, state: str, rules: Mapping[str, LadderPart], ke
     for rule, ladder in rules.items():
         if rule not in known:
             yield Problem("edition_unknown_rule", column=f"{key}.{rule}", value=rule, params={"allowed": known})
+        for number, (step, later) in enumerate(pairwise(ladder.steps)):
+            if step.do not in _TELLS or (step.unit == later.unit and step.offset > later.offset):
+                column = f"{key}.{rule}.steps[{number + 1}]"
+                bound = f"steps[{number}] = {step.offset} {step.unit}, {step.do}"
+                yield _order(column, f"{later.offset} {later.unit}, {later.do}", bound)
         for number, step in enumerate(ladder.steps):
             yield from _bad_step(process.subject, state, step, f"{key}.{rule}.steps[{number}]")
 
+
+_TELLS = (StepAction.REMIND, StepAction.ESCALATE)
 
 # What may end what: an expiry is an act of the table, which has it only there.
 _ENDS: Mapping[tuple[Subject, str], tuple[StepAction, ...]] = {
@@ -406,7 +467,7 @@ _ENDS: Mapping[tuple[Subject, str], tuple[StepAction, ...]] = {
 
 
 def _bad_step(subject: Subject, state: str, step: StepPart, key: str) -> Iterator[Problem]:
-    tells = step.do in {StepAction.REMIND, StepAction.ESCALATE}
+    tells = step.do in _TELLS
     if tells and step.audience is None:
         yield Problem("edition_missing_key", column=f"{key}.audience")
     if tells and step.audience not in {None, *_WRITTEN_TO}:
@@ -419,5 +480,5 @@ def _bad_step(subject: Subject, state: str, step: StepPart, key: str) -> Iterato
         yield Problem("edition_unknown_key", column=column, params={"allowed": ("offset", "unit", "do")})
     ends = _ENDS.get((subject, state), ()) if subject is Subject.HANDOFF else _ENDS[subject, ""]
     if not tells and step.do not in ends:
-        allowed = (StepAction.REMIND, StepAction.ESCALATE, *ends)
+        allowed = (*_TELLS, *ends)
         yield Problem("edition_bad_value", column=f"{key}.do", value=step.do, params={"allowed": allowed})

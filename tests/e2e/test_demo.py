@@ -73,8 +73,8 @@ def test_demo_brings_the_edition_to_the_same_end_every_time(played: Played) -> N
     assert played.status["fill_rate"] == 0.6972
     assert played.status["handoffs"] == {
         "CECAFOC": {"declined": 1, "completed": 30},
-        "FCC": {"completed": 41},
-        "IFC": {"completed": 5},
+        "FCC": {"timed_out": 1, "completed": 40},
+        "IFC": {"completed": 6},
         "to_route": {},
     }
     assert (played.status["overdue"], played.status["set_aside"]) == (0, [])

@@ -92,8 +92,8 @@ def test_preparations_in_bulk(loaded: str, call: Call, done: Call) -> None:
 @pytest.mark.parametrize("separator", [";", ","])
 def test_encodings_and_separators(loaded: str, done: Call, encoding: str, separator: str) -> None:
     header, row = REGISTRATIONS.splitlines()[:2]
-    Path("new.csv").write_bytes(f"{header}\n{row}\n".replace("zoe.", "zoé.").replace(";", separator).encode(encoding))
-    Path("new.csv").write_bytes(Path("new.csv").read_bytes().replace("zoé.".encode(encoding), b"zoe2."))
+    content = f"{header}\n{row}\n".replace("zoe.noel@", "zoe2@").replace(";", separator)
+    Path("new.csv").write_bytes(content.encode(encoding))
 
     assert done("import", "registrations", "new.csv", *AT, "--json").json["accepted"] == 1
     assert done("show", "2018-2019-0004", "--json").json["teacher"]["name"] == "Zoé Noël"

@@ -200,6 +200,16 @@ def test_busy_database_is_told(loaded: str, call: Call, monkeypatch: pytest.Monk
     assert reading.status == 0  # readers never wait for writers
 
 
+@pytest.mark.parametrize("sender", ["zzz", "IFC <a(b)@x.example>", "Ifc <ifc@>"])
+def test_sender_that_is_no_address_is_told_before_any_message_fails(
+    call: Call, monkeypatch: pytest.MonkeyPatch, sender: str
+) -> None:
+    monkeypatch.setenv("ENTRAPPRENDRE_MAIL_FROM", sender)
+    answer = call("tick", "--no-prefect", "--json")
+
+    assert (answer.status, answer.refused["code"]) == (2, "bad_setting")
+
+
 def test_wrong_settings_are_told(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ENTRAPPRENDRE_MAIL", "pigeon")
     by_environment = call("init", "--json")

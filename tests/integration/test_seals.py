@@ -11,7 +11,7 @@ import pytest
 
 from actions import journal
 from actions.journal import Broken
-from jobs import seals
+from jobs import seals, tick
 from states.names import Role, Trigger
 from tests.support import worlds
 from tests.support.databases import Databases, Kind
@@ -97,6 +97,15 @@ def test_day_ends_at_local_midnight(world: World) -> None:
 
 
 # ------------------------------------------------------------------------------------------------------ another's hands
+def test_without_a_key_nothing_is_sealed(world: World) -> None:
+    """A seal that anybody could make proves nothing, and would speak against an untouched journal later."""
+    world.act(worlds.CELINE, Trigger.APPROVE, Role.DIRECTOR, APPROVED_AT + timedelta(days=2))
+    later = APPROVED_AT + timedelta(days=3)
+    keyless = replace(world.workshop, seal_key=b"")
+
+    assert (tick.has_work(keyless, seals.JOB, later), tick.has_work(world.workshop, seals.JOB, later)) == (False, True)
+
+
 def test_kept_seals_need_the_key(world: World) -> None:
     assert check(world, kept(world), b"another key") == Broken("seal", 1, 0, "seal")
 

@@ -314,6 +314,36 @@ def test_stray_cell_in_the_far_corner_does_not_kill_the_process() -> None:
     assert (status, answer) in {(0, "unreadable"), (0, "too_large"), (0, "too_many_rows"), (0, "0 read")}
 
 
+SHEET = "xl/worksheets/sheet1.xml"
+
+
+def rewritten(**parts: bytes) -> bytes:
+    """A small honest spreadsheet in which some parts are others, by name."""
+    honest = zipfile.ZipFile(io.BytesIO(spreadsheet(("a",), ("zzz",))))
+    return zipped(**{name: honest.read(name) for name in honest.namelist()} | parts)
+
+
+def test_row_far_below_whose_cells_name_no_place_does_not_kill_the_process() -> None:
+    """Three kilobytes: cells without a reference count from the row's own number, which is the last there is."""
+    head = b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+    row = b'<row r="1048576">' + b"<c><v>1</v></c>" * 16_000 + b"</row>"
+
+    assert refusal(rewritten(**{SHEET: head + row + b"</sheetData></worksheet>"})) in {"too_large", "no_header"}
+
+
+def test_text_that_many_cells_share_does_not_kill_the_process() -> None:
+    head = b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+    row = b"<row>" + b'<c t="s"><v>0</v></c>' * 5_000 + b"</row>"
+    shared = (
+        b'<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" count="1" uniqueCount="1"><si><t>'
+        + b"z" * 9_000_000
+        + b"</t></si></sst>"
+    )
+    parts = {SHEET: head + row + b"</sheetData></worksheet>", "xl/sharedStrings.xml": shared}
+
+    assert refusal(rewritten(**parts)) == "too_large"
+
+
 def test_spreadsheet_that_unpacks_to_hundreds_of_megabytes_is_refused() -> None:
     honest = zipfile.ZipFile(io.BytesIO(spreadsheet(("a",), ("zzz",))))
     members = {name: honest.read(name) for name in honest.namelist()}

@@ -547,7 +547,43 @@ def test_empty_file_is_refused_with_every_key_it_lacks(data: bytes) -> None:
 
 
 def test_toml_fault_names_its_line() -> None:
-    assert "line 3" in problems('code = "x"\ntitle = "y"\nopens = \n')[0].value
+    problem = problems('code = "x"\ntitle = "y"\nopens = \n')[0]
+
+    assert (problem.line, problem.params) == (3, {"row": "3", "position": "9"})
+
+
+def test_fault_of_a_value_says_what_it_may_be_without_a_word_of_english() -> None:
+    faults = {
+        "half_days = 0\nmin_half_days = 3": ("≥ 1",),
+        'half_days = "4"\nmin_half_days = 3': ("1, 2, 3…",),
+    }
+
+    for given, allowed in faults.items():
+        text = SHIPPED[0].read_text(encoding="utf-8").replace("half_days = 4\nmin_half_days = 3", given)
+        assert [each.params["allowed"] for each in problems(text)] == [allowed]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "key"),
+    [
+        ("offset = 40,", "offset = 1,", "deadlines.participation.registered.approval.steps[2]"),
+        ("last = 2019-01-04", "last = 2020-01-04", "calendar.school_holidays[2].last"),
+        ("opens = 2018-09-03", "opens = 0001-01-01", "opens"),
+    ],
+)
+def test_what_cannot_work_is_out_of_order(before: str, after: str, key: str) -> None:
+    text = SHIPPED[-1].read_text(encoding="utf-8")
+    assert before in text
+
+    found = problems(text.replace(before, after))
+
+    assert [(each.code, each.column) for each in found] == [("edition_order", key)]
+
+
+def test_control_character_in_a_name_is_refused() -> None:
+    text = SHIPPED[0].read_text(encoding="utf-8").replace('first_name = "Catherine"', 'first_name = "Cathe\\u0000rine"')
+
+    assert [each.code for each in problems(text)] == ["edition_bad_value"]
 
 
 # ------------------------------------------------------------------------------------------ content, rules, differences
