@@ -200,7 +200,7 @@ def test_busy_database_is_told(loaded: str, call: Call, monkeypatch: pytest.Monk
     assert reading.status == 0  # readers never wait for writers
 
 
-@pytest.mark.parametrize("sender", ["zzz", "IFC <a(b)@x.example>", "Ifc <ifc@>"])
+@pytest.mark.parametrize("sender", ["zzz", "Ifc <ifc@>", "é@x.example"])
 def test_sender_that_is_no_address_is_told_before_any_message_fails(
     call: Call, monkeypatch: pytest.MonkeyPatch, sender: str
 ) -> None:
