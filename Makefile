@@ -45,8 +45,8 @@ check: $(DEV) ## lint, format, types, layers
 bench: $(DEV) ## the benchmarks, on SQLite and PostgreSQL, beside hand-written SQL
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-chaos: $(DEV) ## the reliability tests at their full size (CHAOS_SIZE, 20 by default), longer than make test
-	@CHAOS_SIZE=$${CHAOS_SIZE:-20} $(BIN)/python -m pytest -n 2 --dist loadgroup tests/chaos tests/concurrency tests/property $(ARGS)
+chaos: $(DEV) ## the reliability tests at their full size (CHAOS_SIZE, 5 by default), longer than make test
+	@CHAOS_SIZE=$${CHAOS_SIZE:-5} $(BIN)/python -m pytest -n 2 --dist loadgroup tests/chaos tests/concurrency tests/property $(ARGS)
 
 $(MADE):
 	@for python in $(CANDIDATES); do \

@@ -72,7 +72,7 @@ def decide(
     if asked.role not in seen.relations:
         return Refusal("not_yours", state, (), {"role": asked.role})
     if asked.trigger not in process.triggers:
-        return Refusal("unknown_trigger", state, process.allowed(state, asked.role), {"trigger": asked.trigger})
+        return Refusal("unknown_trigger", state, possible(process, rules, seen, asked), {"trigger": asked.trigger})
     pulled: list[Pulled] = []
     effects: list[Effect] = []
     after = _pull(process, rules, seen, asked, pulled, effects)
@@ -148,7 +148,7 @@ def _pull(
 def _refusal(process: Process, rules: Rules, seen: Snapshot, asked: Command, attempt: Attempt) -> Refusal:
     """Say the first thing that stood in the way: the state, the role, the chosen state, or a guard."""
     state = seen.state_of(process.subject)
-    allowed = process.allowed(state, asked.role)
+    allowed = possible(process, rules, seen, asked)
     params = {"trigger": asked.trigger, "role": asked.role, "subject": process.subject}
     rows = process.rows_from(state, asked.trigger)
     if not rows:
@@ -157,10 +157,19 @@ def _refusal(process: Process, rules: Rules, seen: Snapshot, asked: Command, att
         roles = tuple(dict.fromkeys(role for row in rows for role in row.roles))
         return Refusal("wrong_role", state, allowed, {**params, "roles": roles})
     if attempt.failed is not None:
-        others = tuple(trigger for trigger in allowed if trigger is not asked.trigger)
-        return Refusal(attempt.failed, state, others, {**params, **_numbers(rules, seen)})
+        return Refusal(attempt.failed, state, allowed, {**params, **_numbers(rules, seen)})
     states = process.state_names
     return Refusal("unknown_state", state, states, {**params, "value": asked.data.get("to", ""), "states": states})
+
+
+def possible(process: Process, rules: Rules, seen: Snapshot, asked: Command) -> tuple[Trigger, ...]:
+    """Return what this role could do here and now, given the reason and the data that an act may ask for."""
+    state = seen.state_of(process.subject)
+    well_said = replace(asked, reason="-", data={"receiver": 0, "half_days": rules.min_half_days})
+    rows = (row for trigger in process.allowed(state, asked.role) for row in process.rows_from(state, trigger))
+    open_to_them = (row for row in rows if asked.role in row.roles)
+    ready = (row for row in open_to_them if all(holds(guard, seen, rules, well_said) for guard in row.guards))
+    return tuple(dict.fromkeys(row.trigger for row in ready))
 
 
 def _numbers(rules: Rules, seen: Snapshot) -> dict[str, object]:

@@ -176,7 +176,7 @@ HANDOFF = Process(
         Row(T.ACCEPT, (H.OFFERED,), H.ACCEPTED, (INSTITUTE,), (G.IMMERSED,), tells=(K.HANDOFF_ACCEPTED,)),
         Row(T.ACCEPT, (H.OFFERED,), H.ACCEPTED, (IFC,), (G.IMMERSED, G.RECEIVER_IS_IFC), tells=(K.HANDOFF_ACCEPTED,)),
         # the receiver says no (IFC may note it for them), or nothing: a new round lands on IFC's desk
-        Row(T.DECLINE, (H.OFFERED,), H.DECLINED, (INSTITUTE, IFC), (G.CAUSE_GIVEN,),
+        Row(T.DECLINE, (H.OFFERED,), H.DECLINED, (INSTITUTE, IFC), (G.IMMERSED, G.CAUSE_GIVEN),
             (E.REQUEST_HANDOFF,), (K.HANDOFF_DECLINED,)),
         Row(T.TIME_OUT, (H.OFFERED,), H.TIMED_OUT, (SYSTEM,), (G.IMMERSED,),
             (E.REQUEST_HANDOFF,), (K.HANDOFF_TIMED_OUT, K.HANDOFF_CLOSED)),

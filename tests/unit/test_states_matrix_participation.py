@@ -153,17 +153,22 @@ def test_triggers_are_those_of_the_contract(version: str) -> None:
 
 @pytest.mark.parametrize(("version", "state"), [(v, s) for v in STATES for s in STATES[v]])
 def test_refusal_names_what_this_role_may_do_here(version: str, state: str) -> None:
-    """`unknown_trigger` is refused to everybody everywhere, so that every state and role shows what it may do."""
-    allowed = {}
-    for role in Role:
-        command = Command(Trigger.PROPOSE, role, AFTER)
-        result = decide(PROCESSES[version], PROCESSES[version], RULES[version], stands(state, version, role), command)
-        assert not isinstance(result, Decision)
-        allowed[role] = set(result.allowed)
+    """`unknown_trigger` is refused to everybody everywhere, so that every state and role shows what it may do.
 
-    assert allowed == {
-        role: {row[0] for row in CONTRACT[version] if state in row[1] and role in row[3]} for role in Role
-    }
+    What is named is granted when it is asked for with a reason and what it needs; what is not named is refused.
+    """
+    process, data = PROCESSES[version], {"half_days": 4, "to": "registered"}
+    for role in Role:
+        for school in (True, False):
+            seen = stands(state, version, role, has_school=school)
+            refusal = decide(process, process, RULES[version], seen, Command(Trigger.PROPOSE, role, AFTER))
+            asked = {trigger: Command(trigger, role, AFTER, REASON, data) for trigger in process.triggers}
+            answers = {name: decide(process, process, RULES[version], seen, each) for name, each in asked.items()}
+
+            granted = {trigger for trigger, result in answers.items() if isinstance(result, Decision)}
+            assert not isinstance(refusal, Decision)
+            assert set(refusal.allowed) == granted
+            assert granted <= {row[0] for row in CONTRACT[version] if state in row[1] and role in row[3]}
 
 
 def test_transferred_by_institute_that_has_not_accepted_is_refused() -> None:

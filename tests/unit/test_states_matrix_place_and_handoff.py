@@ -160,16 +160,19 @@ def test_triggers_are_those_written_by_hand(subject: Subject) -> None:
 
 @pytest.mark.parametrize(("subject", "status"), [(s, x) for s in TABLES for x in (START, *TABLES[s][1])])
 def test_refusal_names_what_this_role_may_do_here(subject: Subject, status: str) -> None:
+    """What is named is granted when it is asked for with a reason and what it needs; what is not named is refused."""
     process, _, rows = TABLES[subject]
     rows = (*rows, CONFIRMED_OVER) if subject is Subject.PLACEMENT else rows
-
-    allowed = {}
     for role in Role:
-        seen = standing_at(subject, status, IMMERSED, role)
-        result = decide(process, PROCESSES["2018"], RULES["2018"], seen, Command(Trigger.REGISTER, role, AFTER))
-        assert not isinstance(result, Decision)
-        allowed[role] = set(result.allowed)
+        for state in (WAITS, IMMERSED, DONE, OVER):
+            seen = standing_at(subject, status, state, role)
+            refusal = decide(process, PROCESSES["2018"], RULES["2018"], seen, Command(Trigger.REGISTER, role, AFTER))
+            asked = {trigger: Command(trigger, role, AFTER, REASON, {"receiver": 7}) for trigger in process.triggers}
+            answers = {
+                name: decide(process, PROCESSES["2018"], RULES["2018"], seen, each) for name, each in asked.items()
+            }
 
-    assert allowed == {
-        role: {row.trigger for row in rows if status in row.sources and role in row.who} for role in Role
-    }
+            granted = {trigger for trigger, result in answers.items() if isinstance(result, Decision)}
+            assert not isinstance(refusal, Decision)
+            assert set(refusal.allowed) == granted
+            assert granted <= {row.trigger for row in rows if status in row.sources and role in row.who}
