@@ -1,6 +1,7 @@
 """Routing: to which institute an immersed participation goes. One answer from the edition's table, or IFC's desk."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
@@ -43,7 +44,7 @@ def route(connection: Connection, ids: Sequence[int], actor: Actor, occasion: Oc
     for row in _waiting(connection, ids):
         try:
             missing = _snapshot(row).missing
-            to = None if missing else _receiver(connection, row, institutes)
+            to = None if missing else _receiver(connection, row, institutes, occasion.at)
         except Exception as fault:  # noqa: BLE001 - one participation's fault is set aside, the others go on
             faults[row.id] = fault
             continue
@@ -74,6 +75,7 @@ def _waiting(connection: Connection, ids: Sequence[int]) -> Sequence[Row[Any]]:
             PARTICIPATION.c.revision_id,
             PARTICIPATION.c.network,
             PARTICIPATION.c.education,
+            PARTICIPATION.c.kind,
             PARTICIPATION.c.half_days,
             HANDOFF.c.status,
             PLACEMENT.c.status.label("placement"),
@@ -95,12 +97,15 @@ def _snapshot(row: Row[Any]) -> Snapshot:
     return Snapshot(State.IMMERSED, placement, half_days=row.half_days)
 
 
-def _receiver(connection: Connection, row: Row[Any], institutes: dict[str, int]) -> int | Missing:
-    """Return the institute to offer to, or why IFC has to choose."""
+def _receiver(connection: Connection, row: Row[Any], institutes: dict[str, int], at: datetime) -> int | Missing:
+    """Return the institute to offer to, by the route of the day, or why IFC has to choose."""
     if row.network is None or row.education is None:
         return Missing.NETWORK
-    route = rules_for(connection, row.revision_id).route(row.network, row.education)
-    receiver = institutes.get(route.institute) if route else None
+    rules = rules_for(connection, row.revision_id)
+    found = rules.routes_for(row.network, row.education, row.kind, rules.calendar.local_day(at))
+    if len(found) > 1:
+        return Missing.TWO_ROUTES
+    receiver = institutes.get(found[0].institute) if found else None
     if receiver is None:
         return Missing.ROUTE
     refused = select(HANDOFF.c.receiver_id).where(HANDOFF.c.participation_id == row.id, HANDOFF.c.status.in_(_REFUSED))

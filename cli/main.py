@@ -18,6 +18,7 @@ from cli import (
     journal,
     outbox,
     process,
+    routes,
     setting_up,
     show,
     status,
@@ -64,6 +65,7 @@ GROUPS: dict[str, tuple[Command | None, dict[str, Command]]] = {
     ),
     "outbox": (outbox.outbox, {"retry": outbox.retry}),
     "journal": (None, {"verify": journal.verify}),
+    "routes": (None, {"check": routes.check}),
 }
 
 

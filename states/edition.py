@@ -29,8 +29,9 @@ from pydantic import (
 from core.addresses import is_address
 from core.errors import InvalidFile, Problem
 from core.workdays import Calendar, days_between
-from states.names import Anchor, Education, HandoffStatus, Kind, Network, Role, StepAction, Subject
+from states.names import Anchor, Education, HandoffStatus, Kind, Network, ParticipantKind, Role, StepAction, Subject
 from states.process import Process
+from states.routing import overlap
 from states.rules import Route, RuleKey, Rules, Step
 from states.tables import HANDOFF, PARTICIPATION_PROCESSES
 
@@ -86,12 +87,15 @@ class OrganisationPart(_Part):
 
 
 class RoutePart(_Part):
-    """Which institute serves a network, for the kinds of education named."""
+    """Which institute serves a network, for the kinds of education and of participant named, between two days."""
 
     network: Network
     education: tuple[Education, ...] = Field(min_length=1)
     institute: Text
     status: Literal["confirmed", "to_confirm"]
+    kinds: tuple[ParticipantKind, ...] = Field(default=tuple(ParticipantKind), min_length=1)
+    first: Day | None = None
+    last: Day | None = None
 
 
 class HolidayPart(_Part):
@@ -216,7 +220,7 @@ def rules_of(content: str) -> Rules:
         min_half_days=edition.immersion.min_half_days,
         anchors={Anchor.PLACEMENT_CUTOFF: edition.cutoffs.placement, Anchor.CLOSING: edition.closes},
         ladder=dict(_ladders(edition)),
-        routes=tuple(_routes(edition)),
+        routes=tuple(routes_of(edition)),
         allocation=edition.cutoffs.allocation,
     )
 
@@ -250,10 +254,16 @@ def _step(part: StepPart) -> Step:
     return Step(part.offset, part.unit == "working_days", part.do, part.audience, part.message)
 
 
-def _routes(edition: EditionFile) -> Iterator[Route]:
+def routes_of(edition: EditionFile) -> Iterator[Route]:
+    """Yield the routes, one for each kind of education."""
     for part in edition.routes:
-        for education in part.education:
-            yield Route(part.network, education, part.institute, part.status == "to_confirm")
+        yield from _routes_of(part)
+
+
+def _routes_of(part: RoutePart) -> Iterator[Route]:
+    to_confirm = part.status == "to_confirm"
+    for education in part.education:
+        yield Route(part.network, education, part.institute, to_confirm, part.kinds, part.first, part.last)
 
 
 # ------------------------------------------------------------------------------------------------------------ problems
@@ -265,6 +275,7 @@ _CHOICES: Mapping[str, type[StrEnum]] = {
     "do": StepAction,
     "network": Network,
     "education": Education,
+    "kinds": ParticipantKind,
 }
 
 
@@ -408,17 +419,19 @@ def _twice(table: str, codes: list[str]) -> Iterator[Problem]:
 
 def _bad_routes(edition: EditionFile) -> Iterator[Problem]:
     known = tuple(part.code for part in edition.institutes)
-    seen: dict[tuple[Network, Education], int] = {}
-    for number, route in enumerate(edition.routes):
+    seen: list[tuple[int, Route]] = []
+    for number, part in enumerate(edition.routes):
         key = f"routes[{number}]"
-        if route.institute not in known:
+        if part.institute not in known:
             params = {"allowed": known}
-            yield Problem("edition_unknown_institute", column=f"{key}.institute", value=route.institute, params=params)
-        for education in route.education:
-            other = seen.get((route.network, education))
-            seen[route.network, education] = number
+            yield Problem("edition_unknown_institute", column=f"{key}.institute", value=part.institute, params=params)
+        if part.first and part.last and part.first > part.last:
+            yield _order(f"{key}.last", part.last, f"first = {part.first}")
+        for route in _routes_of(part):
+            other = next((place for place, earlier in seen if overlap(earlier, route)), None)
+            seen.append((number, route))
             if other is not None:
-                value = f"{route.network} / {education}"
+                value = f"{route.network} / {route.education}"
                 yield Problem("edition_route_overlap", column=key, value=value, params={"other": f"routes[{other}]"})
 
 

@@ -79,6 +79,7 @@ class Missing(StrEnum):
     PRESENCE = "presence"
     NETWORK = "network"
     ROUTE = "route"
+    TWO_ROUTES = "two_routes"
     OTHER_RECEIVER = "other_receiver"  # the one that the route names has already said no, or nothing
 
 

@@ -6,7 +6,7 @@ from datetime import date
 from typing import NamedTuple
 
 from core.workdays import Calendar
-from states.names import Anchor, Education, Kind, Network, Role, StepAction, Subject
+from states.names import Anchor, Education, Kind, Network, ParticipantKind, Role, StepAction, Subject
 
 
 class RuleKey(NamedTuple):
@@ -30,12 +30,23 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Which institute (code) serves a network and kind of education; `to_confirm` while nobody has confirmed it."""
+    """Which institute (code) serves a network and kind of education; `to_confirm` while nobody has confirmed it.
+
+    It serves the kinds of participant named, from `first` to `last` (local days, both included; None: no bound).
+    """
 
     network: Network
     education: Education
     institute: str
     to_confirm: bool
+    kinds: tuple[ParticipantKind, ...] = tuple(ParticipantKind)
+    first: date | None = None
+    last: date | None = None
+
+    def serves(self, kind: str, day: date) -> bool:
+        """Tell whether this route is meant for a kind of participant on a local day."""
+        begun = self.first is None or self.first <= day
+        return kind in self.kinds and begun and (self.last is None or day <= self.last)
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +63,7 @@ class Rules:
     routes: tuple[Route, ...]
     allocation: date
 
-    def route(self, network: str | None, education: str | None) -> Route | None:
-        """Return the one institute for a network and education, None when there is none: never a guess."""
-        found = [r for r in self.routes if r.network == network and r.education == education]
-        return found[0] if len(found) == 1 else None
+    def routes_for(self, network: str | None, education: str | None, kind: str, day: date) -> tuple[Route, ...]:
+        """Return the routes meant for somebody on a local day; only where there is one is there an answer."""
+        ours = (r for r in self.routes if r.network == network and r.education == education)
+        return tuple(r for r in ours if r.serves(kind, day))

@@ -1,8 +1,9 @@
 """One participation from registration to evaluation, by the command line alone, on both engines."""
 
+from pathlib import Path
 from typing import Any
 
-from tests.functional.conftest import COMPANY, COORDINATOR, DIRECTOR, INSTITUTE, JO, TEACHER, ZOE, Call
+from tests.functional.conftest import COMPANY, COORDINATOR, DIRECTOR, EDITION, INSTITUTE, JO, TEACHER, ZOE, Call
 
 CECAFOC = "CECAFOC"
 
@@ -128,3 +129,19 @@ def test_whoever_nobody_approved_is_classed(immersed: str, done: Call) -> None:
         ("register", "system"),
         ("lapse", "system"),
     ]
+
+
+def test_routes_check_tells_gaps_and_what_is_to_be_confirmed(loaded: str, call: Call) -> None:
+    whole = call("routes", "check", "--json")
+    text = EDITION.read_text(encoding="utf-8")
+    start = text.index('[[routes]]\nnetwork = "WBE"')
+    Path("gap.toml").write_text(text[:start] + text[text.index("# ----", start) :], encoding="utf-8")
+    gap = call("routes", "check", "gap.toml", "--json")
+
+    assert (whole.status, whole.json["gaps"], len(whole.json["to_confirm"])) == (0, [], 9)
+    assert gap.status == 1
+    assert [(each["network"], each["education"], each["first"]) for each in gap.json["gaps"]] == [
+        ("WBE", "ordinaire", "2018-09-03"),
+        ("WBE", "specialise", "2018-09-03"),
+    ]
+    assert "WBE" in call("routes", "check", "gap.toml").out

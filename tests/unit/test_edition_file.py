@@ -3,7 +3,6 @@
 import json
 import re
 import tomllib
-from dataclasses import replace
 from datetime import date, time
 from pathlib import Path
 from typing import Any
@@ -380,7 +379,11 @@ def test_deadlines_of_another_shape_are_refused_by_their_key(value: str) -> None
             '{ fax = 1, first_name = "G",',
             ("first_name", "last_name", "email", "role", "phone", "language"),
         ),
-        ("[[routes]]", "[[routes]]\nzone = 1", ("network", "education", "institute", "status")),
+        (
+            "[[routes]]",
+            "[[routes]]\nzone = 1",
+            ("network", "education", "institute", "status", "kinds", "first", "last"),
+        ),
         ("{ offset = 5,", "{ zone = 1, offset = 5,", ("offset", "unit", "do", "audience", "message")),
         ("closing.steps = [", "closing.zone = 1\nclosing.steps = [", ("steps",)),
         ('process = "2018"', 'process = "2021"', ("2018", "2014")),
@@ -643,15 +646,36 @@ def test_rules_of_the_page_are_these() -> None:
     ],
 )
 def test_route_is_the_one_named_or_none(network: str | None, education: str | None, route: Route | None) -> None:
-    assert rules_of(read(PAGE).canonical()).route(network, education) == route
+    found = rules_of(read(PAGE).canonical()).routes_for(network, education, "enseignant", date(2030, 11, 4))
+
+    assert found == (() if route is None else (route,))
 
 
-def test_route_named_twice_is_none() -> None:
-    """No single answer is no answer: it is left to IFC."""
-    rules = rules_of(read(PAGE).canonical())
-    doubled = replace(rules, routes=(*rules.routes, *rules.routes))
+def test_route_is_that_of_the_day_and_of_the_kind() -> None:
+    page = PAGE.replace(
+        'status = "confirmed"', 'status = "confirmed"\nkinds = ["enseignant"]\nfirst = 2030-11-04\nlast = 2030-12-20', 1
+    )
+    rules = rules_of(read(page).canonical())
 
-    assert doubled.route("SeGEC", "ordinaire") is None
+    def found(kind: str, day: date) -> int:
+        return len(rules.routes_for("SeGEC", "ordinaire", kind, day))
+
+    days = [date(2030, 11, 3), date(2030, 11, 4), date(2030, 12, 20), date(2030, 12, 21)]
+    assert [found("enseignant", day) for day in days] == [0, 1, 1, 0]
+    assert [found("formateur", day) for day in days] == [0, 0, 0, 0]
+
+
+def test_routes_that_follow_each_other_or_serve_others_do_not_overlap() -> None:
+    """The same network twice in a year; one day in common is one too many."""
+    first = 'network = "WBE"\nlast = 2030-12-31'
+    again = '\n[[routes]]\nnetwork = "WBE"\neducation = ["ordinaire"]\ninstitute = "FCC"\nstatus = "confirmed"\n'
+    start = PAGE.index("[deadlines")
+
+    def page(day: str) -> str:
+        return PAGE[:start].replace('network = "WBE"', first) + f"{again}first = {day}\n" + PAGE[start:]
+
+    assert len(read(page("2031-01-01")).routes) == 3
+    assert [code for code, _, _ in faults(page("2030-12-31"))] == ["edition_route_overlap"]
 
 
 def test_content_is_the_same_whatever_the_order_of_the_ladders() -> None:
