@@ -1,6 +1,7 @@
 """Loading an edition: its file becomes an immutable revision; organisations and contacts are kept up to date."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -10,8 +11,9 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 from actions.journal import JOURNAL, entry_hash
 from actions.occasion import Actor, Occasion
 from actions.people import CONTACT, ORGANISATION, Person, keep_contact, keep_organisation
-from core.errors import NotFound, Refused
+from core.errors import InvalidFile, NotFound, Problem, Refused
 from models import Deadline, Edition, EditionRevision, Participation, table_of
+from notifications.catalogue import CATALOGUE, KindSpec
 from states.edition import EditionFile, OrganisationPart, content_hash, differences
 from states.names import DeadlineStatus, OrganisationKind
 
@@ -65,9 +67,11 @@ def current(connection: Connection, code: str | None = None) -> Current:
 def load(connection: Connection, file: EditionFile, actor: Actor, occasion: Occasion) -> Loaded:
     """Store the file as a revision if it says something new.
 
-    Raises Refused (`edition_running`, with what changed) when deadlines of the edition are running: they are not
-    touched by loading a file.
+    Raises InvalidFile (`edition_idle_message`); Refused (`edition_running`, with what changed) when deadlines of the
+    edition are running: they are not touched by loading a file.
     """
+    if idle := list(_idle_messages(file)):
+        raise InvalidFile(f"{file.code}.toml", idle)
     content = file.canonical()
     edition = connection.execute(select(EDITION).where(EDITION.c.code == file.code)).first()
     if edition is None:
@@ -85,6 +89,23 @@ def load(connection: Connection, file: EditionFile, actor: Actor, occasion: Occa
     _retire_contacts(connection, EditionFile.model_validate_json(latest.content), file)
     loaded = Loaded(file.code, "revised", latest.number + 1, changes)
     return _stored(connection, file, loaded, edition.id, actor, occasion)
+
+
+def _idle_messages(file: EditionFile) -> Iterator[Problem]:
+    """Yield steps whose message would be called off each time: it is not true in the state that they stand in."""
+    for subject, states in file.deadlines.items():
+        for state, rules in states.items():
+            allowed = tuple(kind for kind, spec in CATALOGUE.items() if _is_said(spec, subject, state))
+            for rule, ladder in rules.items():
+                for number, step in enumerate(ladder.steps):
+                    if step.message is not None and step.message not in allowed:
+                        column = f"deadlines.{subject}.{state}.{rule}.steps[{number}].message"
+                        yield Problem("edition_idle_message", None, column, step.message, {"allowed": allowed})
+
+
+def _is_said(spec: KindSpec, subject: str, state: str) -> bool:
+    """Tell whether a kind can be said of a subject in a state: it speaks of the past, or is true there."""
+    return spec.about is None or (spec.about == subject and spec.is_true_in(state))
 
 
 def _running(connection: Connection, edition_id: int) -> int:

@@ -5,6 +5,7 @@ fault of ours: it is told in one sentence too, with the place in the code, and w
 """
 
 import errno
+import re
 import sqlite3
 import sys
 import traceback
@@ -97,7 +98,19 @@ def _of_usage(error: typer.TyperException) -> ProductError:
         "NoSuchOption": ("usage_unknown_option", getattr(error, "option_name", None)),
         "BadParameter": ("usage_bad_value", _parameter(error)),
     }.get(type(error).__name__, ("usage", None))
-    return UsageError(code, command=command, name=name)
+    if code != "usage":
+        return UsageError(code, command=command, name=name)
+    word = _WORD.search(str(error))
+    known = getattr(context.command, "commands", None) if context is not None else None
+    told: dict[str, object] = {"command": command}
+    if word:
+        told["word"] = word.group(1) or word.group(2)
+    if known:
+        told["known"] = tuple(known)
+    return UsageError(code, **told)
+
+
+_WORD = re.compile(r"'(.+)'|\(([^()]+)\)$")  # the word at fault, which Typer gives in its sentence only
 
 
 def _parameter(error: typer.TyperException) -> str | None:

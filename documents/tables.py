@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from unicodedata import category
 
 from core.errors import InvalidFile, Problem
 from core.plain import plain
@@ -41,14 +42,13 @@ class Table:
 
 
 def read_table(data: bytes, name: str) -> Table:
-    """Read a table. Raises InvalidFile (`too_large`, `not_text`, `unreadable`, `no_header`, `too_many_rows`)."""
+    """Read a table.
+
+    Raises InvalidFile (`too_large`, `not_text`, `unreadable`, `bad_quotes`, `no_header`, `too_many_rows`).
+    """
     if len(data) > MAX_BYTES:
         raise _refused(name, "too_large", size=len(data), limit=MAX_BYTES)
-    rows = _xlsx(data, name) if data.startswith(_ZIP) else _csv(data, name)
-    try:
-        return _table(rows, name)
-    except csv.Error as error:
-        raise _refused(name, "unreadable") from error
+    return _table(_xlsx(data, name) if data.startswith(_ZIP) else _csv(data, name), name)
 
 
 def _refused(name: str, code: str, **params: object) -> InvalidFile:
@@ -61,9 +61,14 @@ def _csv(data: bytes, name: str) -> Iterator[tuple[int, list[str]]]:
     separator = max(_SEPARATORS, key=header.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)  # a quote left open shows
     line = 1
-    for row in reader:
-        yield line, row
-        line = reader.line_num + 1
+    try:
+        for row in reader:
+            yield line, row
+            line = reader.line_num + 1
+    except csv.Error as error:
+        if "limit" in str(error):  # a cell without end
+            raise _refused(name, "unreadable") from error
+        raise InvalidFile(name, [Problem("bad_quotes", line, params={"row": line})]) from error
 
 
 def _decoded(data: bytes, name: str) -> str:
@@ -123,7 +128,12 @@ def _table(rows: Iterator[tuple[int, list[str]]], name: str) -> Table:
 
 def _by_name(columns: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
     padded = [*cells, *[""] * (len(columns) - len(cells))]
-    return {name: " ".join(cell.split()) for name, cell in zip(columns, padded, strict=False) if name}
+    return {name: _seen(cell) for name, cell in zip(columns, padded, strict=False) if name}
+
+
+def _seen(cell: str) -> str:
+    """Return what a person sees of a cell: marks without a width, which could hide or turn a name around, are gone."""
+    return " ".join("".join(letter for letter in cell if category(letter) != "Cf").split())
 
 
 def normal(name: str) -> str:

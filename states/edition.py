@@ -408,6 +408,19 @@ def _bad_organisations(edition: EditionFile) -> Iterator[Problem]:
             if contact.role is not role:
                 column = f"{key}.contacts[{number}].role"
                 yield Problem("edition_bad_value", column=column, value=contact.role, params={"allowed": (role,)})
+    yield from _shared_addresses({key: part for key, (part, _) in parts.items()})
+
+
+def _shared_addresses(parts: Mapping[str, OrganisationPart]) -> Iterator[Problem]:
+    """Yield addresses that are given two names; one person may well answer for two organisations."""
+    known: dict[str, tuple[str, str]] = {}
+    for key, part in parts.items():
+        for number, contact in enumerate(part.contacts):
+            name = f"{contact.first_name} {contact.last_name}"
+            first, place = known.setdefault(contact.email.lower(), (name, f"{key}.contacts[{number}]"))
+            if first != name:
+                column = f"{key}.contacts[{number}].email"
+                yield Problem("edition_other_name", column=column, value=contact.email, params={"other": place})
 
 
 def _twice(table: str, codes: list[str]) -> Iterator[Problem]:

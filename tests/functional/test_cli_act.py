@@ -277,3 +277,12 @@ def test_tick_tells_what_it_set_aside(
         {"about": f"2018-2019-000{n}", "error": "ZeroDivisionError"} for n in (1, 2, 3)
     ]
     assert "retry" in answer.err
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+def test_wrong_word_is_named_with_what_is_known(loaded: str, call: Call) -> None:
+    unknown, extra = call("handoffs", "steal"), call("status", "now")
+
+    assert "« steal »" in unknown.err.replace("\u00a0", " ").replace("\u202f", " ")
+    assert "accept" in unknown.err
+    assert "« now »" in extra.err.replace("\u00a0", " ").replace("\u202f", " ")

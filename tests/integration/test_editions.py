@@ -12,10 +12,13 @@ from actions import editions, journal, people
 from actions.occasion import Occasion, system
 from actions.reading import rules_for
 from actions.registration import Registration, register
-from core.errors import NotFound, Refused
+from core.errors import InvalidFile, NotFound, Refused
 from models import metadata
 from states.edition import EditionFile, content_hash, read_edition
 from states.names import Anchor, DeadlineStatus, OrganisationKind, Role
+from tests.support import worlds
+from tests.support.databases import Databases, Kind
+from tests.support.worlds import a_world
 
 ROOT = Path(__file__).parents[2]
 AT = datetime(2018, 9, 3, 6, tzinfo=UTC)
@@ -354,3 +357,17 @@ def test_refused_load_leaves_the_caller_s_transaction_usable(engine: Engine) -> 
         connection.execute(insert(metadata.tables["lease"]).values(name="x", holder="h", until=AT))
 
     assert everything(engine)["lease"] == 1
+
+
+def test_message_that_would_never_leave_is_refused(databases: Databases, database_kind: Kind, tmp_path: Path) -> None:
+    """`transfer_reminder` on a registration: it would be called off each time, and nobody would be reminded."""
+    text = worlds.EDITION.replace('message = "approval_reminder"', 'message = "transfer_reminder"', 1)
+    with a_world(databases, database_kind, tmp_path, lambda _: None) as world:
+        with pytest.raises(InvalidFile) as refused:
+            worlds.load(world, read_edition(text.encode(), "mini.toml"))
+
+        (problem,) = refused.value.problems
+        column = "deadlines.participation.registered.approval.steps[0].message"
+        assert (problem.code, problem.column) == ("edition_idle_message", column)
+        assert "approval_reminder" in str(problem.params["allowed"])
+        assert world.one("SELECT count(*) FROM edition") == 0

@@ -356,3 +356,19 @@ def test_spreadsheet_that_unpacks_to_hundreds_of_megabytes_is_refused() -> None:
 
 def test_record_is_by_column_name() -> None:
     assert read_table(b"a;b\n1;2\n", "table").records == (Record(2, {"a": "1", "b": "2"}),)
+
+
+def test_quote_in_the_wrong_place_names_its_line() -> None:
+    data = 'a;b\n1;2\n3;"x"@z.be\n5;6\n'
+
+    with pytest.raises(InvalidFile) as refused:
+        read_table(data.encode(), "table")
+
+    assert [(each.code, each.line) for each in refused.value.problems] == [("bad_quotes", 3)]
+
+
+def test_marks_without_a_width_are_gone() -> None:
+    """They would hide in a name, or turn it around where it is shown."""
+    data = "a;b\nJo\u200b Lux;\u202eabc\u202c\n\u200b;x\n"
+
+    assert rows(read_table(data.encode(), "table")) == [(2, ("Jo Lux", "abc")), (3, ("", "x"))]

@@ -754,3 +754,11 @@ def test_difference_is_never_empty_for_other_content() -> None:
     after = {**before, "basins": [{**before["basins"][0], "collective_days": ["-"]}]}
 
     assert differences(json.dumps(before), json.dumps(after)) != []
+
+
+def test_address_with_two_names_is_refused_with_both_places() -> None:
+    found = problems(PAGE.replace("e.f@cecafoc.example", "A.B@ifc.example"))
+
+    assert [(each.code, each.column, each.params["other"]) for each in found] == [
+        ("edition_other_name", "institutes[0].contacts[0].email", "ifc.contacts[0]")
+    ]
