@@ -115,15 +115,18 @@ def _receiver(connection: Connection, row: Row[Any], institutes: dict[str, int],
 def _leave_to_ifc(connection: Connection, left: Mapping[int, Missing | None], occasion: Occasion) -> None:
     """Tell IFC that these wait for its routing, and why; the job does not look at them again.
 
-    Of a round that follows a refusal IFC was told with the refusal; of one that is held, when it was.
+    Of a round that follows a refusal at once IFC was told with the refusal; of one that is held, when it was.
     """
-    looked_at = [{"b_id": pid, "v_because": because} for pid, because in left.items() if because is not None]
-    if looked_at:
-        connection.execute(_NO_ONE, looked_at)
+    no_one = [{"b_id": pid, "v_because": because} for pid, because in left.items() if because is not None]
+    if no_one:
+        connection.execute(_NO_ONE, no_one)
     seen = (HANDOFF.c.participation_id.in_(left), HANDOFF.c.look_at.is_not(None), HANDOFF.c.status.in_(WAITING))
     connection.execute(update(HANDOFF).where(*seen).values(look_at=None))
-    silent = (None, Missing.OTHER_RECEIVER)
-    for row in read_rows(connection, (pid for pid, because in left.items() if because not in silent)).values():
+    before = (HANDOFF.c.round == PARTICIPATION.c.handoff_round - 1, HANDOFF.c.status.in_(_REFUSED))
+    refused = select(HANDOFF.c.participation_id).join(PARTICIPATION).where(PARTICIPATION.c.id.in_(left), *before)
+    told = set(connection.execute(refused).scalars())
+    untold = (pid for pid, because in left.items() if because is not None and pid not in told)
+    for row in read_rows(connection, untold).values():
         key = f"{row.id}/handoff.{row.handoff_round}/{Kind.HANDOFF_TO_ROUTE}"
         tell = Tell(Kind.HANDOFF_TO_ROUTE, Role.COORDINATOR, Subject.HANDOFF, "routing", key)
         known = select(NOTIFICATION.c.id).where(NOTIFICATION.c.key == key)
@@ -133,6 +136,6 @@ def _leave_to_ifc(connection: Connection, left: Mapping[int, Missing | None], oc
 
 _NO_ONE = (
     update(HANDOFF)
-    .where(HANDOFF.c.participation_id == bindparam("b_id"), HANDOFF.c.status == HandoffStatus.TO_ROUTE.value)
+    .where(HANDOFF.c.participation_id == bindparam("b_id"), HANDOFF.c.look_at.is_not(None))
     .values(because=bindparam("v_because"))
 )

@@ -1,5 +1,6 @@
 """`handoffs`: where each relay between organisations stands, and the acts that move one."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -82,21 +83,6 @@ def offer(
     _act(reference, request, by, key, at, as_json, directory)
 
 
-def accept(
-    reference: Reference,
-    by: By,
-    reason: Reason = "",
-    key: Key = None,
-    at: At = None,
-    as_json: AsJson = False,
-    directory: Directory = None,
-) -> None:
-    def request(_: "Connection") -> "Request":
-        return _request(Subject.HANDOFF, Trigger.ACCEPT, reason, key)
-
-    _act(reference, request, by, key, at, as_json, directory)
-
-
 def decline(
     reference: Reference,
     by: By,
@@ -116,34 +102,29 @@ def decline(
     _act(reference, request, by, key, at, as_json, directory)
 
 
-def hold(
-    reference: Reference,
-    by: By,
-    reason: Reason = "",
-    key: Key = None,
-    at: At = None,
-    as_json: AsJson = False,
-    directory: Directory = None,
-) -> None:
-    def request(_: "Connection") -> "Request":
-        return _request(Subject.HANDOFF, Trigger.HOLD, reason, key)
+def _plain(subject: Subject, trigger: Trigger) -> Callable[..., None]:
+    """Return the command of an act that asks for nothing but who, why and when."""
 
-    _act(reference, request, by, key, at, as_json, directory)
+    def command(
+        reference: Reference,
+        by: By,
+        reason: Reason = "",
+        key: Key = None,
+        at: At = None,
+        as_json: AsJson = False,
+        directory: Directory = None,
+    ) -> None:
+        def request(_: "Connection") -> "Request":
+            return _request(subject, trigger, reason, key)
+
+        _act(reference, request, by, key, at, as_json, directory)
+
+    return command
 
 
-def complete(
-    reference: Reference,
-    by: By,
-    reason: Reason = "",
-    key: Key = None,
-    at: At = None,
-    as_json: AsJson = False,
-    directory: Directory = None,
-) -> None:
-    def request(_: "Connection") -> "Request":  # a handoff is completed by the participation's own act, never alone
-        return _request(Subject.PARTICIPATION, Trigger.CONFIRM_TRANSFER, reason, key)
-
-    _act(reference, request, by, key, at, as_json, directory)
+accept = _plain(Subject.HANDOFF, Trigger.ACCEPT)
+hold = _plain(Subject.HANDOFF, Trigger.HOLD)
+complete = _plain(Subject.PARTICIPATION, Trigger.CONFIRM_TRANSFER)  # a handoff is completed by the participation's act
 
 
 def _request(

@@ -8,6 +8,7 @@ import typer
 from cli import console, failures
 from cli.opening import read_file, reading, settings_of
 from cli.options import AsJson, Directory, EditionCode, told
+from states.names import ParticipantKind
 
 if TYPE_CHECKING:
     from states.edition import EditionFile
@@ -68,7 +69,7 @@ def _tell(found: dict[str, Any]) -> None:
         (
             each["network"],
             console.named("education", each["education"]),
-            ", ".join(each["kinds"]),
+            console.heading("every_kind") if len(each["kinds"]) == len(ParticipantKind) else ", ".join(each["kinds"]),
             console.when(each["first"]),
             console.when(each["last"]),
         )

@@ -32,8 +32,10 @@ def rows(data: bytes, most: int) -> list[list[str]]:
         raise TooMuchError from error
     if done.returncode == _DAMAGED:
         raise DamagedError
-    if done.returncode != 0:
+    if done.returncode == _TOO_MUCH or done.returncode < 0:  # the system ended it
         raise TooMuchError
+    if done.returncode != 0:  # it did not even start: no fault of the file
+        raise RuntimeError(done.returncode)
     found: list[list[str]] = json.loads(done.stdout)
     return found
 
@@ -72,7 +74,7 @@ def main() -> None:
         sys.stdout.write(json.dumps(found))
     except MemoryError:
         sys.exit(_TOO_MUCH)
-    except Exception:  # noqa: BLE001 - whatever the reader makes of damage
+    except BaseException:  # noqa: BLE001 - whatever the reader makes of damage; a panic of Rust's is no Exception
         sys.exit(_DAMAGED)
 
 

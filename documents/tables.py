@@ -128,10 +128,10 @@ def _table(rows: Iterator[tuple[int, list[str]]], name: str) -> Table:
 
 def _by_name(columns: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
     padded = [*cells, *[""] * (len(columns) - len(cells))]
-    return {name: _seen(cell) for name, cell in zip(columns, padded, strict=False) if name}
+    return {name: _visible(cell) for name, cell in zip(columns, padded, strict=False) if name}
 
 
-def _seen(cell: str) -> str:
+def _visible(cell: str) -> str:
     """Return what a person sees of a cell: marks without a width, which could hide or turn a name around, are gone."""
     return " ".join("".join(letter for letter in cell if category(letter) != "Cf").split())
 

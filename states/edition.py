@@ -35,8 +35,9 @@ from states.routing import overlap
 from states.rules import Route, RuleKey, Rules, Step
 from states.tables import HANDOFF, PARTICIPATION_PROCESSES
 
-_PLACE = re.compile(r"at line (\d+), column (\d+)")
-Text = Annotated[StrictStr, Field(min_length=1, max_length=400, pattern=r"^[^\x00-\x1f\x7f]*$")]
+_LINE_AND_COLUMN = re.compile(r"at line (\d+), column (\d+)")
+_NO_CONTROL = r"^[^\x00-\x1f\x7f]*$"
+Text = Annotated[StrictStr, Field(min_length=1, max_length=400, pattern=_NO_CONTROL)]
 
 
 def _not_a_number(value: object) -> object:
@@ -74,7 +75,7 @@ class ContactPart(_Part):
     last_name: Text
     email: Address
     role: Role
-    phone: Annotated[StrictStr, Field(max_length=40, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
+    phone: Annotated[StrictStr, Field(max_length=40, pattern=_NO_CONTROL)] = ""
     language: Literal["fr", "en"] = "fr"
 
 
@@ -193,7 +194,7 @@ def read_edition(data: bytes, name: str) -> EditionFile:
     try:
         raw = tomllib.loads(data.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        place = _PLACE.search(str(error))
+        place = _LINE_AND_COLUMN.search(str(error))
         where = {"row": place.group(1), "position": place.group(2)} if place else {}
         line = int(place.group(1)) if place else None
         raise InvalidFile(name, [Problem("edition_not_toml", line=line, params=where)]) from error

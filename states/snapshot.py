@@ -61,7 +61,8 @@ class Command:
     """What somebody asks: a trigger pulled in a role at a moment of the programme (aware).
 
     `data`: `to` (a state, for `correct`), `receiver` (an organisation's id, for a handoff's `offer`), `cause` (why a
-    receiver declines), `half_days` (presence attested with `confirm_immersion`).
+    receiver declines), `missing` (codes, with a system's `hold`), `half_days` (presence attested with
+    `confirm_immersion`).
     """
 
     trigger: Trigger

@@ -3,11 +3,12 @@
 import os
 import sqlite3
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.functional.conftest import EDITION, ZOE, Call
+from tests.functional.conftest import EDITION, SCRIPT, ZOE, Call
 
 NOT_THERE = "postgresql+psycopg://nobody:s3cret@127.0.0.1:1/nothing"
 
@@ -228,3 +229,12 @@ def test_database_of_a_later_version_is_told(loaded: str, call: Call) -> None:
     database.close()
 
     assert call("init", "--json").refused["code"] == "database_newer"
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"])  # SQLite has one writer at a time
+def test_three_at_once_on_an_empty_database_all_find_it_migrated(empty_database_url: str) -> None:
+    environment = {**os.environ, "ENTRAPPRENDRE_DATABASE_URL": empty_database_url}
+    running = [subprocess.Popen([SCRIPT, "init"], env=environment, stderr=subprocess.PIPE) for _ in range(3)]
+    told = [process.communicate(timeout=60)[1] for process in running]
+
+    assert [process.returncode for process in running] == [0, 0, 0], told

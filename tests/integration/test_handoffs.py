@@ -1,11 +1,13 @@
 """A round that is refused, left unanswered or incomplete comes back to IFC, and is never lost on the way."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from actions import handoffs, reading
 from core.errors import Refused
 from states.names import Role, Subject, Trigger
 from tests.support import worlds
@@ -114,6 +116,40 @@ def test_refusal_for_another_cause_needs_words(world: World) -> None:
     assert dump(world.engine) == before
 
 
+# -------------------------------------------------------------------------------------------------- whom to offer it to
+def test_two_routes_are_no_answer_and_ifc_is_told_why(
+    databases: Databases, database_kind: Kind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No file with two routes for one person is loaded; a guess would be worse than the desk, all the same."""
+    rules_for = reading.rules_for
+
+    def doubled(*arguments: Any) -> Any:
+        rules = rules_for(*arguments)
+        return replace(rules, routes=(*rules.routes, *rules.routes))
+
+    monkeypatch.setattr(handoffs, "rules_for", doubled)
+    with a_world(databases, database_kind, tmp_path, worlds.immersed) as world:
+        world.tick(OFFERED_AT)
+
+        assert rounds(world) == [(1, "to_route", None, "two_routes")]
+        assert told(world, "handoff_to_route") == ["coordinator"]
+
+
+def test_new_round_after_a_transfer_that_was_taken_back_is_told_of(world: World) -> None:
+    """The institute of the route said no two rounds ago: that was told then, and is no news of this round."""
+    move(world, Trigger.DECLINE, Role.INSTITUTE, "2018-12-13 09:00", data={"cause": "no_session"})
+    ifc = world.one("SELECT id FROM organisation WHERE kind = 'ifc'")
+    move(world, Trigger.OFFER, Role.COORDINATOR, "2018-12-13 10:00", data={"receiver": ifc})
+    move(world, Trigger.ACCEPT, Role.COORDINATOR, "2018-12-13 10:01")
+    world.act(AMELIE, Trigger.CONFIRM_TRANSFER, Role.COORDINATOR, moment("2018-12-17 09:00"))
+    taken_back: dict[str, Any] = {"reason": "Session annulée.", "data": {"to": "immersed"}}
+    world.act(AMELIE, Trigger.CORRECT, Role.COORDINATOR, moment("2018-12-18 09:00"), **taken_back)
+    world.tick(moment("2018-12-18 10:00"))
+
+    assert rounds(world)[-1] == (3, "to_route", None, "other_receiver")
+    assert told(world, "handoff_to_route") == ["coordinator"]
+
+
 # ----------------------------------------------------------------------------------------------------------- incomplete
 def incomplete(world: World) -> None:
     """Amélie was corrected to immersed before the company said who was there."""
@@ -134,6 +170,19 @@ def test_incomplete_packet_is_held_until_what_is_missing_is_there(
 
         assert rounds(world) == [(1, "offered", "CECAFOC", "")]
         assert_sound(world)
+
+
+def test_held_round_that_is_complete_but_has_no_route_says_so(
+    databases: Databases, database_kind: Kind, tmp_path: Path
+) -> None:
+    """It must not go on saying that its presence is missing."""
+    with a_world(databases, database_kind, tmp_path, incomplete) as world:
+        world.change("UPDATE participation SET network = NULL WHERE id = 1")
+        world.attend(AMELIE, moment("2018-12-13 09:00"))
+        world.tick(moment("2018-12-13 10:00"))
+
+        assert rounds(world) == [(1, "held", None, "network")]
+        assert told(world, "handoff_to_route") == ["coordinator"]
 
 
 def test_held_round_is_told_of_once_and_then_chased(databases: Databases, database_kind: Kind, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from documents.tables import MAX_BYTES
+from documents.tables import MAX_BYTES, read_table
 from jobs import intake
 from jobs.leases import HELD_FOR
 from tests.support import worlds
@@ -125,3 +125,19 @@ def test_import_held_by_another_is_told_and_taken_up_when_its_lease_ends(world: 
     assert take(world) == {"busy": 1}
     world.wall.now += HELD_FOR + timedelta(days=1)
     assert take(world)["imported"] == 1
+
+
+def test_fault_of_ours_on_one_file_stops_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    drop(world, "offers-0.csv", OFFERS)
+    drop(world, "registrations-1.csv", PEOPLE)
+
+    def failing(data: bytes, name: str) -> Any:
+        if name == "offers-0.csv":
+            raise RuntimeError(name)
+        return read_table(data, name)
+
+    monkeypatch.setattr(intake, "read_table", failing)
+
+    assert take(world)["set_aside"] == 1
+    assert report(world, "refused/offers-0.csv")["rejected"][0]["code"] == "unreadable"
+    assert world.one("SELECT count(*) FROM participation") == 4

@@ -3,6 +3,7 @@
 import json
 import re
 import tomllib
+from dataclasses import replace
 from datetime import date, time
 from pathlib import Path
 from typing import Any
@@ -651,6 +652,13 @@ def test_route_is_the_one_named_or_none(network: str | None, education: str | No
     assert found == (() if route is None else (route,))
 
 
+def test_route_named_twice_is_no_single_answer() -> None:
+    rules = rules_of(read(PAGE).canonical())
+    doubled = replace(rules, routes=(*rules.routes, *rules.routes))
+
+    assert len(doubled.routes_for("SeGEC", "ordinaire", "enseignant", date(2030, 11, 4))) == 2
+
+
 def test_route_is_that_of_the_day_and_of_the_kind() -> None:
     page = PAGE.replace(
         'status = "confirmed"', 'status = "confirmed"\nkinds = ["enseignant"]\nfirst = 2030-11-04\nlast = 2030-12-20', 1
@@ -665,7 +673,7 @@ def test_route_is_that_of_the_day_and_of_the_kind() -> None:
     assert [found("formateur", day) for day in days] == [0, 0, 0, 0]
 
 
-def test_routes_that_follow_each_other_or_serve_others_do_not_overlap() -> None:
+def test_routes_that_follow_each_other_do_not_overlap() -> None:
     """The same network twice in a year; one day in common is one too many."""
     first = 'network = "WBE"\nlast = 2030-12-31'
     again = '\n[[routes]]\nnetwork = "WBE"\neducation = ["ordinaire"]\ninstitute = "FCC"\nstatus = "confirmed"\n'
