@@ -207,6 +207,15 @@ def test_request_that_is_answered_before_it_leaves_is_called_off(world: World) -
 
 
 # ------------------------------------------------------------------------------------------------------------ at large
+@pytest.mark.parametrize("limit", [2, 3, 500])
+def test_what_shares_an_envelope_is_not_cut_by_the_size_of_a_batch(world: World, limit: int) -> None:
+    """One director has two requests: one mail, even where a batch ends between them."""
+    delivery.run(world.workshop, REGISTERED_AT, limit)
+
+    carried = world.rows("SELECT count(*) AS n FROM notification GROUP BY message_id ORDER BY n")
+    assert [row.n for row in carried] == [1, 1, 2]
+
+
 def test_many_messages_that_need_not_leave_are_called_off(
     databases: Databases, database_kind: Kind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
