@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, delete, update
 
 from actions.change import Change
 from models import Handoff, Offer, Waiting, table_of
-from states.names import Effect, HandoffStatus
+from states.names import Effect, HandoffStatus, Purpose
 
 HANDOFF, OFFER, WAITING = table_of(Handoff), table_of(Offer), table_of(Waiting)
 
@@ -20,9 +20,20 @@ _ROUTE = (
     update(HANDOFF)
     .where(
         HANDOFF.c.participation_id == bindparam("b_id"),
+        HANDOFF.c.purpose == Purpose.TRANSFER.value,
         # what IFC holds by hand, without a list of what is missing, is for IFC to release
         (HANDOFF.c.status == HandoffStatus.TO_ROUTE.value)
         | ((HANDOFF.c.status == HandoffStatus.HELD.value) & (HANDOFF.c.because != "")),
+    )
+    .values(look_at=bindparam("v_at"))
+)
+
+_CHECK = (
+    update(HANDOFF)
+    .where(
+        HANDOFF.c.participation_id == bindparam("b_id"),
+        HANDOFF.c.purpose == Purpose.EVALUATION.value,
+        HANDOFF.c.status.in_((HandoffStatus.OFFERED.value, HandoffStatus.HELD.value)),
     )
     .values(look_at=bindparam("v_at"))
 )
@@ -43,6 +54,11 @@ def _route_again(connection: Connection, changes: Sequence[Change]) -> None:
     connection.execute(_ROUTE, [{"b_id": change.seen.row.id, "v_at": change.occasion.at} for change in changes])
 
 
+def _check_return(connection: Connection, changes: Sequence[Change]) -> None:
+    """Have the handoffs job look at the record that came back, if it waits for that: it may be complete now."""
+    connection.execute(_CHECK, [{"b_id": change.seen.row.id, "v_at": change.occasion.at} for change in changes])
+
+
 def _written_with_the_row(_connection: Connection, _changes: Sequence[Change]) -> None:
     """Nothing more to write: the participation's or the handoff's own row carries it."""
 
@@ -50,6 +66,7 @@ def _written_with_the_row(_connection: Connection, _changes: Sequence[Change]) -
 EFFECTS: Mapping[Effect, Callable[[Connection, Sequence[Change]], None]] = {
     Effect.LOOK_AGAIN: _written_with_the_row,
     Effect.ROUTE_AGAIN: _route_again,
+    Effect.CHECK_RETURN: _check_return,
     Effect.LEAVE_WAITING_LISTS: _leave_waiting_lists,
     Effect.FREE_SEAT: _free_seat,
 }

@@ -16,7 +16,7 @@ from actions.writing import write
 from core.errors import Refused
 from models import Fact, OfferSession, Placement, Seat, table_of
 from states.decide import Pulled
-from states.names import Effect, FactKind, Role, Subject, Trigger
+from states.names import Effect, FactKind, HandoffStatus, Role, Subject, Trigger
 from states.snapshot import Snapshot
 
 FACT = table_of(Fact)
@@ -71,8 +71,41 @@ def record_presence(
     return present
 
 
-def _mine(seen: Seen, actor: Actor, at: datetime) -> Seen:
-    allowed = {Role.COORDINATOR, Role.SYSTEM, Role.COMPANY, Role.TEACHER}
+def record_note(connection: Connection, reference: str, text: str, actor: Actor, occasion: Occasion) -> None:
+    """Record what the institute in charge (or IFC) notes on the transfer; its text stands with the journal's.
+
+    The latest counts. Raises NotFound, Refused (`not_yours`, `reason_given`, `handoff_accepted`), LostRace.
+    """
+    seen = _mine(read(connection, reference, actor), actor, occasion.at, _IN_CHARGE_OF_TRANSFER)
+    if not text.strip():
+        raise Refused("reason_given", state=seen.row.state, trigger=Trigger.RECORD_FACT)
+    if seen.snapshot.handoff not in {HandoffStatus.ACCEPTED, HandoffStatus.COMPLETED}:
+        raise Refused("handoff_accepted", state=seen.row.state, trigger=Trigger.RECORD_FACT)
+    today = seen.rules.calendar.local_day(occasion.at)
+    _insert(connection, seen, FactKind.NOTE, [(today, "", "done")], actor, occasion)
+    after = replace(seen.snapshot, facts={**seen.snapshot.facts, FactKind.NOTE: today})
+    _write(connection, seen, after, FactKind.NOTE, actor, occasion, text)
+
+
+def record_attendance(
+    connection: Connection, seen: Seen, day: date, actor: Actor, occasion: Occasion, *, present: bool
+) -> None:
+    """Record presence at a transfer session held on a local day; whoever was absent waits for another one."""
+    _insert(connection, seen, FactKind.ATTENDANCE, [(day, "", "present" if present else "absent")], actor, occasion)
+    facts: dict[FactKind, date] = dict(seen.snapshot.facts)
+    facts.pop(FactKind.ATTENDANCE, None)
+    if present:
+        after = replace(seen.snapshot, facts={**facts, FactKind.ATTENDANCE: day})
+    else:
+        after = replace(seen.snapshot, facts=facts, transfer_session=None)
+    _write(connection, seen, after, FactKind.ATTENDANCE, actor, occasion)
+
+
+_HOST = frozenset({Role.COORDINATOR, Role.SYSTEM, Role.COMPANY, Role.TEACHER})
+_IN_CHARGE_OF_TRANSFER = frozenset({Role.COORDINATOR, Role.INSTITUTE})
+
+
+def _mine(seen: Seen, actor: Actor, at: datetime, allowed: frozenset[Role] = _HOST) -> Seen:
     if actor.role not in seen.snapshot.relations or actor.role not in allowed:
         raise Refused("not_yours", state=seen.row.state, role=actor.role)
     not_before_the_last(seen, at)
@@ -131,12 +164,25 @@ def _insert(
     connection.execute(insert(FACT), values)
 
 
+# what a packet, or the record that comes back, lacked may be there now
+_RELAY = {
+    FactKind.PRESENCE: (Effect.ROUTE_AGAIN,),
+    FactKind.ATTENDANCE: (Effect.CHECK_RETURN,),
+    FactKind.NOTE: (Effect.CHECK_RETURN,),
+}
+
+
 def _write(
-    connection: Connection, seen: Seen, after: Snapshot, kind: FactKind, actor: Actor, occasion: Occasion
+    connection: Connection,
+    seen: Seen,
+    after: Snapshot,
+    kind: FactKind,
+    actor: Actor,
+    occasion: Occasion,
+    text: str = "",
 ) -> None:
     state = seen.row.state
     entry = Pulled(Subject.PARTICIPATION, Trigger.RECORD_FACT, state, state, ())
-    relay = (Effect.ROUTE_AGAIN,) if kind is FactKind.PRESENCE else ()  # what a packet lacked may be there now
-    effects = (Effect.LOOK_AGAIN, *relay)
-    change = Change(seen, after, actor, occasion, (entry,), effects=effects, data={"fact": kind.value})
+    effects = (Effect.LOOK_AGAIN, *_RELAY.get(kind, ()))
+    change = Change(seen, after, actor, occasion, (entry,), effects=effects, reason=text, data={"fact": kind.value})
     write(connection, [change])

@@ -69,6 +69,7 @@ def status(connection: Connection, edition: str | None, at: datetime) -> dict[st
         **_places(connection, found),
         **_deadlines(connection, found, at),
         "handoffs": _handoffs(connection, found),
+        "returns": _returns(connection, found),
         "messages": _messages(connection, found, waiting),
         "notifications": _in_order(Kind, {row.kind: row.n for row in notifications}),
         "set_aside": [dict(row) for row in connection.execute(_SET_ASIDE, {"edition": found.id}).mappings()],
@@ -158,17 +159,33 @@ _HANDOFFS = text("""
     FROM handoff
     JOIN participation ON participation.id = handoff.participation_id
     LEFT JOIN organisation ON organisation.id = handoff.receiver_id
-    WHERE participation.edition_id = :edition
+    WHERE participation.edition_id = :edition AND handoff.purpose = 'transfer'
+    GROUP BY organisation.code, handoff.status
+""")
+_RETURNS = text("""
+    SELECT organisation.code, handoff.status, count(*) AS n
+    FROM handoff
+    JOIN participation ON participation.id = handoff.participation_id
+    JOIN organisation ON organisation.id = handoff.sender_id
+    WHERE participation.edition_id = :edition AND handoff.purpose = 'evaluation'
     GROUP BY organisation.code, handoff.status
 """)
 
 
 def _handoffs(connection: Connection, edition: Edition) -> dict[str, dict[str, int]]:
-    """Count every round by its institute and status."""
+    """Count every round of the transfer by its institute and status."""
     counts: dict[str, dict[str, int]] = {TO_ROUTE: {}}
     for row in connection.execute(_HANDOFFS, {"edition": edition.id}):
         counts.setdefault(row.code or TO_ROUTE, {})[row.status] = row.n
     return {code: _in_order(HandoffStatus, counts[code]) for code in sorted(counts, key=_unrouted_last)}
+
+
+def _returns(connection: Connection, edition: Edition) -> dict[str, dict[str, int]]:
+    """Count every round of the return to IFC by the institute that it comes from and status."""
+    counts: dict[str, dict[str, int]] = {}
+    for row in connection.execute(_RETURNS, {"edition": edition.id}):
+        counts.setdefault(row.code, {})[row.status] = row.n
+    return {code: _in_order(HandoffStatus, counts[code]) for code in sorted(counts)}
 
 
 def _unrouted_last(code: str) -> tuple[bool, str]:

@@ -108,7 +108,11 @@ def _receiver(connection: Connection, row: Row[Any], institutes: dict[str, int],
     receiver = institutes.get(found[0].institute) if found else None
     if receiver is None:
         return Missing.ROUTE
-    refused = select(HANDOFF.c.receiver_id).where(HANDOFF.c.participation_id == row.id, HANDOFF.c.status.in_(_REFUSED))
+    refused = select(HANDOFF.c.receiver_id).where(
+        HANDOFF.c.participation_id == row.id,
+        HANDOFF.c.purpose == Purpose.TRANSFER.value,
+        HANDOFF.c.status.in_(_REFUSED),
+    )
     return Missing.OTHER_RECEIVER if receiver in set(connection.execute(refused).scalars()) else receiver
 
 
@@ -120,9 +124,18 @@ def _leave_to_ifc(connection: Connection, left: Mapping[int, Missing | None], oc
     no_one = [{"b_id": pid, "v_because": because} for pid, because in left.items() if because is not None]
     if no_one:
         connection.execute(_NO_ONE, no_one)
-    seen = (HANDOFF.c.participation_id.in_(left), HANDOFF.c.look_at.is_not(None), HANDOFF.c.status.in_(WAITING))
+    seen = (
+        HANDOFF.c.participation_id.in_(left),
+        HANDOFF.c.purpose == Purpose.TRANSFER.value,
+        HANDOFF.c.look_at.is_not(None),
+        HANDOFF.c.status.in_(WAITING),
+    )
     connection.execute(update(HANDOFF).where(*seen).values(look_at=None))
-    before = (HANDOFF.c.round == PARTICIPATION.c.handoff_round - 1, HANDOFF.c.status.in_(_REFUSED))
+    before = (
+        HANDOFF.c.purpose == Purpose.TRANSFER.value,
+        HANDOFF.c.round == PARTICIPATION.c.handoff_round - 1,
+        HANDOFF.c.status.in_(_REFUSED),
+    )
     refused = select(HANDOFF.c.participation_id).join(PARTICIPATION).where(PARTICIPATION.c.id.in_(left), *before)
     told = set(connection.execute(refused).scalars())
     untold = (pid for pid, because in left.items() if because is not None and pid not in told)
@@ -136,6 +149,10 @@ def _leave_to_ifc(connection: Connection, left: Mapping[int, Missing | None], oc
 
 _NO_ONE = (
     update(HANDOFF)
-    .where(HANDOFF.c.participation_id == bindparam("b_id"), HANDOFF.c.look_at.is_not(None))
+    .where(
+        HANDOFF.c.participation_id == bindparam("b_id"),
+        HANDOFF.c.purpose == Purpose.TRANSFER.value,
+        HANDOFF.c.look_at.is_not(None),
+    )
     .values(because=bindparam("v_because"))
 )

@@ -26,7 +26,7 @@ from states.names import (
 )
 from states.process import StateSpec
 from states.rules import RuleKey, Rules
-from states.tables import HANDOFF, PLACEMENT, process_for
+from states.tables import HANDOFF, PLACEMENT, RETURN, process_for
 
 Document = dict[str, Any]
 Rows = Sequence[Row[Any]]
@@ -43,8 +43,8 @@ class Owed:
 
 
 def with_receiver(row: Row[Any]) -> bool:
-    """Tell whether the institute is in charge: from its acceptance until the transfer is confirmed."""
-    return bool(row.handoff == HandoffStatus.ACCEPTED)
+    """Tell whether the institute is in charge: from its acceptance until the transfer is confirmed, or sent back."""
+    return bool(row.handoff == HandoffStatus.ACCEPTED or row.returned == HandoffStatus.TO_ROUTE)
 
 
 def due(connection: Connection, row: Row[Any], deadlines: Rows, rules: Rules, at: datetime | None) -> list[Document]:
@@ -57,15 +57,24 @@ def owing(row: Row[Any]) -> Iterator[Owed]:
     """Yield what is owed now: by the state, by the open handoff in its stead, for a place that is still looked for."""
     placed = row.placement == PlacementStatus.CONFIRMED
     spec = process_for(Subject.PARTICIPATION, row.definition).states[row.state]
-    relay = HANDOFF.states.get(row.handoff or "")
-    if row.state == State.IMMERSED and relay is not None and relay.owed_by and relay.act:
-        act = Trigger.CONFIRM_TRANSFER if relay.act is Trigger.COMPLETE else relay.act
-        yield Owed(_answering(row, relay.owed_by), act, Subject.HANDOFF, relay.act_rule)
+    relay = _relay(row)
+    if relay is not None and relay[1].owed_by and relay[1].act:
+        act = Trigger.CONFIRM_TRANSFER if relay[1].act is Trigger.COMPLETE else relay[1].act
+        yield Owed(_answering(row, relay[1].owed_by), act, relay[0], relay[1].act_rule)
     elif spec.owed_by and spec.act and (placed or spec.owed_by is not Role.COMPANY):
         yield Owed(_answering(row, spec.owed_by), spec.act, Subject.PARTICIPATION, spec.act_rule)
     if row.state in WAITING_STATES and not placed:
         tried = PLACEMENT.states.get(row.placement or "", StateSpec())
         yield Owed(tried.owed_by or Role.COORDINATOR, tried.act or Trigger.PROPOSE, Subject.PLACEMENT, PLACE_RULE)
+
+
+def _relay(row: Row[Any]) -> tuple[Subject, StateSpec] | None:
+    """Return the relay on which the next act of the participation hangs: to the institute, or back to IFC."""
+    if row.state == State.IMMERSED and row.handoff is not None:
+        return Subject.HANDOFF, HANDOFF.states[row.handoff]
+    if row.state == State.TRANSFERRED and row.returned is not None:
+        return Subject.RETURN, RETURN.states[row.returned]
+    return None
 
 
 def _answering(row: Row[Any], role: Role) -> Role:
@@ -77,7 +86,7 @@ def _answering(row: Row[Any], role: Role) -> Role:
 
 def _by(deadlines: Rows, owed: Owed, rules: Rules) -> datetime | None:
     """Return when an act is due: at the first escalation of its rule, as the mails say; a place, at its cut-off."""
-    subject = Subject.HANDOFF if owed.subject is Subject.HANDOFF else Subject.PARTICIPATION
+    subject = Subject.PARTICIPATION if owed.subject is Subject.PLACEMENT else owed.subject
     hanging = [each for each in deadlines if (each.subject, each.rule) == (subject, owed.rule)]
     if not hanging:
         return None

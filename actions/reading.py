@@ -27,6 +27,7 @@ seat = table_of(Seat).alias("seat")
 s = table_of(OfferSession).alias("s")
 o = table_of(Offer).alias("o")
 h = table_of(Handoff).alias("h")
+b = table_of(Handoff).alias("b")
 r = table_of(Organisation).alias("r")
 ifc = table_of(Organisation).alias("ifc")
 
@@ -47,6 +48,7 @@ _SEEN = select(
     p.c.look_at,
     p.c.placement_attempt,
     p.c.handoff_round,
+    p.c.return_round,
     p.c.half_days,
     *(p.c[column] for column in FACT_COLUMNS.values()),
     pl.c.status.label("placement"),
@@ -58,6 +60,9 @@ _SEEN = select(
     h.c.receiver_id,
     r.c.kind.label("receiver_kind"),
     ifc.c.id.label("ifc_id"),
+    b.c.status.label("returned"),
+    b.c.sent_back,
+    p.c.transfer_session_id,
 ).select_from(
     p.join(ifc, ifc.c.kind == OrganisationKind.IFC.value)
     .outerjoin(pl, and_(pl.c.participation_id == p.c.id, pl.c.attempt == p.c.placement_attempt))
@@ -73,6 +78,14 @@ _SEEN = select(
         ),
     )
     .outerjoin(r, r.c.id == h.c.receiver_id)
+    .outerjoin(
+        b,
+        and_(
+            b.c.participation_id == p.c.id,
+            b.c.purpose == Purpose.EVALUATION.value,
+            b.c.round == p.c.return_round,
+        ),
+    )
 )
 _BY_ID = _SEEN.where(p.c.id == bindparam("id"))
 _BY_IDS = _SEEN.where(p.c.id.in_(bindparam("ids", expanding=True)))
@@ -80,7 +93,7 @@ _BY_REFERENCE = _SEEN.where(p.c.reference == bindparam("reference"))
 
 
 class Stands(NamedTuple):
-    """A participation's row with its latest place and handoff: the columns of `_SEEN`, in the same order."""
+    """A participation's row with its latest place, handoff and return: the columns of `_SEEN`, in the same order."""
 
     id: int
     reference: str
@@ -98,6 +111,7 @@ class Stands(NamedTuple):
     look_at: datetime | None
     placement_attempt: int
     handoff_round: int
+    return_round: int
     half_days: int | None
     approval_on: date | None
     preparation_on: date | None
@@ -105,6 +119,8 @@ class Stands(NamedTuple):
     presence_on: date | None
     transfer_on: date | None
     evaluation_on: date | None
+    attendance_on: date | None
+    note_on: date | None
     placement: str | None
     first_day: date | None
     last_day: date | None
@@ -114,6 +130,9 @@ class Stands(NamedTuple):
     receiver_id: int | None
     receiver_kind: str | None
     ifc_id: int
+    returned: str | None
+    sent_back: bool | None
+    transfer_session_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +188,9 @@ def seen(connection: Connection, row: Stands, actor: Actor) -> Seen:
         _facts(row),
         row.half_days,
         relations(row, actor),
+        HandoffStatus(row.returned) if row.returned else None,
+        bool(row.sent_back),
+        row.transfer_session_id,
     )
     return Seen(row, snapshot, rules_for(connection, row.revision_id), PARTICIPATION_PROCESSES[row.definition])
 
@@ -206,6 +228,8 @@ def _facts(row: Stands) -> dict[FactKind, date]:
         row.presence_on,
         row.transfer_on,
         row.evaluation_on,
+        row.attendance_on,
+        row.note_on,
     )
     return {kind: day for kind, day in zip(FactKind, known, strict=True) if day is not None}
 

@@ -132,9 +132,10 @@ def _enter(connection: Connection, row: dict[str, Any], actor: Actor, occasion: 
         select(ORGANISATION.c.id).where(ORGANISATION.c.kind == OrganisationKind.IFC.value)
     ).scalar_one()
     nothing_yet = dict.fromkeys(Stands._fields)
-    counted = {"placement_attempt": 0, "handoff_round": 0, "journal_seq": 0, "journal_head": "", "ifc_id": ifc_id}
+    counted = dict.fromkeys(("placement_attempt", "handoff_round", "return_round", "journal_seq"), 0)
+    empty = {"journal_head": "", "ifc_id": ifc_id}
     known = {name: value for name, value in row.items() if name in Stands._fields}
-    seen = Seen(Stands(**{**nothing_yet, **counted, **known}), before, rules, process)
+    seen = Seen(Stands(**{**nothing_yet, **counted, **empty, **known}), before, rules, process)
     write(
         connection,
         [

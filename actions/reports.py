@@ -96,6 +96,7 @@ def story(connection: Connection, reference: str, at: datetime | None = None) ->
 
 _SCHOOL, _COMPANY = ORGANISATION.alias("school"), ORGANISATION.alias("company")
 _RECEIVER, _IFC = ORGANISATION.alias("receiver"), ORGANISATION.alias("ifc")
+_BACK = HANDOFF.alias("back")
 _WHOM = select(
     PARTICIPATION,
     EDITION.c.code.label("edition"),
@@ -119,6 +120,7 @@ _WHOM = select(
     _RECEIVER.c.kind.label("receiver_kind"),
     _RECEIVER.c.code.label("receiver"),
     _RECEIVER.c.name.label("receiver_name"),
+    _BACK.c.status.label("returned"),
     _IFC.c.id.label("ifc_id"),
     _IFC.c.code.label("ifc"),
     _IFC.c.name.label("ifc_name"),
@@ -147,6 +149,14 @@ _WHOM = select(
         ),
     )
     .outerjoin(_RECEIVER, _RECEIVER.c.id == HANDOFF.c.receiver_id)
+    .outerjoin(
+        _BACK,
+        and_(
+            _BACK.c.participation_id == PARTICIPATION.c.id,
+            _BACK.c.purpose == Purpose.EVALUATION.value,
+            _BACK.c.round == PARTICIPATION.c.return_round,
+        ),
+    )
 )
 
 
@@ -344,13 +354,15 @@ def _deadline(row: Row[Any], rules: Rules) -> Document:
 
 # ------------------------------------------------------------------------------------------------------------ handoffs
 _OPEN_FIRST = case({status.value: number for number, status in enumerate(HandoffStatus)}, value=HANDOFF.c.status)
+_OF_RETURN = HANDOFF.c.purpose == Purpose.EVALUATION.value
+_SUBJECT = case((_OF_RETURN, Subject.RETURN.value), else_=Subject.HANDOFF.value)
 _NEXT_DUE = (
     select(func.min(DEADLINE.c.due_at))
     .where(
         DEADLINE.c.participation_id == HANDOFF.c.participation_id,
-        DEADLINE.c.subject == Subject.HANDOFF.value,
+        DEADLINE.c.subject == _SUBJECT,
         DEADLINE.c.status == DeadlineStatus.OPEN.value,
-        HANDOFF.c.round == PARTICIPATION.c.handoff_round,
+        HANDOFF.c.round == case((_OF_RETURN, PARTICIPATION.c.return_round), else_=PARTICIPATION.c.handoff_round),
     )
     .scalar_subquery()
 )

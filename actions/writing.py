@@ -85,6 +85,8 @@ _SET_PARTICIPATION = (
                 "look_at",
                 "placement_attempt",
                 "handoff_round",
+                "return_round",
+                "transfer_session_id",
                 "half_days",
                 "journal_seq",
                 "journal_head",
@@ -112,8 +114,10 @@ def _participation_row(change: Change, head: str) -> dict[str, Any]:
         "v_since": change.occasion.at if after.state != row.state else row.since,
         "v_version": row.version + 1,
         "v_look_at": change.occasion.at if Effect.LOOK_AGAIN in change.effects else row.look_at,
-        "v_placement_attempt": row.placement_attempt + _created(change, Trigger.PROPOSE),
-        "v_handoff_round": row.handoff_round + _created(change, Trigger.REQUEST),
+        "v_placement_attempt": row.placement_attempt + _created(change, Trigger.PROPOSE, Subject.PLACEMENT),
+        "v_handoff_round": row.handoff_round + _created(change, Trigger.REQUEST, Subject.HANDOFF),
+        "v_return_round": row.return_round + _created(change, Trigger.REQUEST, Subject.RETURN),
+        "v_transfer_session_id": after.transfer_session,
         "v_half_days": after.half_days,
         "v_journal_seq": row.journal_seq + len(change.pulled),
         "v_journal_head": head,
@@ -124,9 +128,9 @@ def _participation_row(change: Change, head: str) -> dict[str, Any]:
     return values
 
 
-def _created(change: Change, trigger: Trigger) -> int:
-    """Return 1 when the change made a new placement (`PROPOSE`) or a new round of the handoff (`REQUEST`)."""
-    return sum(step.trigger is trigger for step in change.pulled)
+def _created(change: Change, trigger: Trigger, subject: Subject) -> int:
+    """Return 1 when the change made a new placement (`PROPOSE`) or a new round of a relay (`REQUEST`)."""
+    return sum(step.trigger is trigger and step.subject is subject for step in change.pulled)
 
 
 # ------------------------------------------------------------------------------------------------ placement and handoff
@@ -143,13 +147,14 @@ _SET_HANDOFF = (
     update(HANDOFF)
     .where(
         HANDOFF.c.participation_id == bindparam("b_id"),
-        HANDOFF.c.purpose == Purpose.TRANSFER.value,
+        HANDOFF.c.purpose == bindparam("b_purpose"),
         HANDOFF.c.round == bindparam("b_number"),
         HANDOFF.c.status == bindparam("b_before"),
     )
     .values(status=bindparam("v_status"), since=bindparam("v_since"), look_at=None, because=bindparam("v_because"))
 )
-_ADDRESS_HANDOFF = _SET_HANDOFF.values(receiver_id=bindparam("v_receiver"), offered_at=bindparam("v_since"))
+_OFFER_HANDOFF = _SET_HANDOFF.values(receiver_id=bindparam("v_receiver"), offered_at=bindparam("v_since"))
+_PURPOSES = {Subject.HANDOFF: Purpose.TRANSFER, Subject.RETURN: Purpose.EVALUATION}
 
 Turn = list[tuple[Change, Pulled]]
 
@@ -163,12 +168,14 @@ def _write_placements(connection: Connection, changes: Sequence[Change]) -> None
 
 
 def _write_handoffs(connection: Connection, changes: Sequence[Change]) -> None:
-    for turn in _in_turn(changes, Subject.HANDOFF):
-        moved = [(c, step) for c, step in turn if step.trigger not in {Trigger.REQUEST, Trigger.OFFER}]
-        offered = [_offered(c, step) for c, step in turn if step.trigger is Trigger.OFFER]
-        _move(connection, _SET_HANDOFF, [_moved_round(c, step) for c, step in moved])
-        _move(connection, _ADDRESS_HANDOFF, offered)
-        _insert(connection, _INSERT_HANDOFF, [_requested(c) for c, step in turn if step.trigger is Trigger.REQUEST])
+    for subject in _PURPOSES:
+        for turn in _in_turn(changes, subject):
+            moved = [(c, step) for c, step in turn if step.trigger not in {Trigger.REQUEST, Trigger.OFFER}]
+            offered = [_offered(c, step) for c, step in turn if step.trigger is Trigger.OFFER]
+            requested = [_requested(c, step) for c, step in turn if step.trigger is Trigger.REQUEST]
+            _move(connection, _SET_HANDOFF, [_moved_round(c, step) for c, step in moved])
+            _move(connection, _OFFER_HANDOFF, offered)
+            _insert(connection, _INSERT_HANDOFF, requested)
 
 
 def _in_turn(changes: Sequence[Change], subject: Subject) -> Iterator[Turn]:
@@ -188,32 +195,42 @@ def _proposed(change: Change) -> dict[str, Any]:
     }
 
 
-def _requested(change: Change) -> dict[str, Any]:
+def _requested(change: Change, step: Pulled) -> dict[str, Any]:
+    """Return a new round: IFC's, to be routed; or the return to IFC, from whoever was in charge of the transfer."""
+    row, back = change.seen.row, step.subject is Subject.RETURN
+    offered = step.after == HandoffStatus.OFFERED
     return {
-        "participation_id": change.seen.row.id,
-        "purpose": Purpose.TRANSFER.value,
-        "round": change.seen.row.handoff_round + 1,
-        "status": HandoffStatus.TO_ROUTE.value,
-        "sender_id": change.seen.row.ifc_id,
+        "participation_id": row.id,
+        "purpose": _PURPOSES[step.subject].value,
+        "round": _round(change, step) + 1,
+        "status": str(step.after),
+        "sender_id": (row.receiver_id or row.ifc_id) if back else row.ifc_id,
+        "receiver_id": row.ifc_id if back else None,
         "since": change.occasion.at,
+        "offered_at": change.occasion.at if offered else None,
         "because": "",
-        "look_at": change.occasion.at,
+        "sent_back": step.before == HandoffStatus.DECLINED and back,
+        "look_at": change.occasion.at if offered or not back else None,
     }
 
 
 def _offered(change: Change, step: Pulled) -> dict[str, Any]:
-    return {**_moved_round(change, step), "v_receiver": change.data["receiver"]}
+    receiver = change.seen.row.ifc_id if step.subject is Subject.RETURN else change.data["receiver"]
+    return {**_moved_round(change, step), "v_receiver": receiver}
 
 
 def _moved_round(change: Change, step: Pulled) -> dict[str, Any]:
     said = change.data.get({Trigger.DECLINE: "cause", Trigger.HOLD: "missing"}.get(step.trigger, ""), "")
-    return {**_moved(change, step, _round(change, step)), "v_because": str(said)}
+    moved = _moved(change, step, _round(change, step))
+    return {**moved, "b_purpose": _PURPOSES[step.subject].value, "v_because": str(said)}
 
 
 def _round(change: Change, step: Pulled) -> int:
     """Return the round that a step moves: a new one, if an earlier entry of the same act made it."""
     earlier = change.pulled[: change.pulled.index(step)]
-    return change.seen.row.handoff_round + sum(other.trigger is Trigger.REQUEST for other in earlier)
+    row = change.seen.row
+    latest = row.return_round if step.subject is Subject.RETURN else row.handoff_round
+    return latest + sum(other.trigger is Trigger.REQUEST and other.subject is step.subject for other in earlier)
 
 
 def _moved(change: Change, step: Pulled, number: int) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """From notifications to what a message is rendered from: names are resolved when the message is claimed, not before."""
 
+import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,10 +10,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from actions.effects import OFFER
-from actions.journal import TEXTS
+from actions.journal import JOURNAL, TEXTS
 from actions.people import CONTACT, ORGANISATION, PARTY
 from actions.places import SEAT, SESSION, WISH
 from actions.reading import rules_for
+from actions.sessions import TRANSFER_SESSION
 from actions.writing import DEADLINE, HANDOFF, NOTIFICATION, PARTICIPATION, PLACEMENT
 from core.clock import BRUSSELS
 from models import EditionRevision, table_of
@@ -40,6 +42,11 @@ _PERSON_TO_CALL: Mapping[Kind, Role] = {
     Kind.HANDOFF_TIMED_OUT: Role.INSTITUTE,
     Kind.HANDOFF_ACCEPTED: Role.INSTITUTE,
     Kind.TRANSFER_OVERDUE: Role.INSTITUTE,
+    Kind.TRANSFER_INVITATION: Role.INSTITUTE,
+    Kind.TRANSFER_MOVED: Role.INSTITUTE,
+    Kind.TRANSFER_CALLED_OFF: Role.INSTITUTE,
+    Kind.RETURN_HELD: Role.INSTITUTE,
+    Kind.RETURN_OVERDUE: Role.INSTITUTE,
 }
 _SHOWS_REASON = frozenset(
     {
@@ -47,6 +54,8 @@ _SHOWS_REASON = frozenset(
         Kind.PLACE_LOST,
         Kind.ABSENCE_RECORDED,
         Kind.HANDOFF_DECLINED,
+        Kind.TRANSFER_CALLED_OFF,
+        Kind.RETURN_SENT_BACK,
         Kind.PARTICIPATION_CANCELLED,
         Kind.PARTICIPATION_REINSTATED,
         Kind.PARTICIPATION_CORRECTED,
@@ -57,6 +66,7 @@ _SHOWS_REASON = frozenset(
 _ABOUT_THE_ROUND_BEFORE = frozenset({Kind.HANDOFF_DECLINED, Kind.HANDOFF_TIMED_OUT})
 
 # Messages about a place that is held no more still name it; all others name only a confirmed one.
+_ABOUT_A_SESSION = frozenset({Kind.TRANSFER_INVITATION, Kind.TRANSFER_MOVED, Kind.TRANSFER_CALLED_OFF})
 _NAMES_PAST_PLACE = frozenset(
     {
         Kind.PLACE_LOST,
@@ -136,6 +146,7 @@ class _Desk:
         status = {
             Subject.PLACEMENT: row.placement,
             Subject.HANDOFF: row.handoff,
+            Subject.RETURN: row.returned,
         }.get(spec.about or Subject.PARTICIPATION, row.state)
         return spec.is_true_in(str(status))
 
@@ -227,8 +238,24 @@ class _Desk:
             reason=self._reason(kind, notification),
             state=row.state,
             cause=(row.because_before or None) if before else None,
-            missing=tuple((row.because or "").split()) if row.handoff in _INCOMPLETE else (),
+            missing=_missing(kind, row),
+            **self._session(kind, notification),
         )
+
+    def _session(self, kind: Kind, notification: Row[Any]) -> dict[str, Any]:
+        """Return the transfer session that the journal entry names, as it stands now."""
+        if kind not in _ABOUT_A_SESSION:
+            return {}
+        entry = select(JOURNAL.c.data).where(
+            JOURNAL.c.chain == "participation",
+            JOURNAL.c.chain_id == notification.participation_id,
+            JOURNAL.c.seq == notification.seq,
+        )
+        reference = json.loads(self.connection.execute(entry).scalar_one())["session"]
+        known = select(TRANSFER_SESSION).where(TRANSFER_SESSION.c.reference == reference)
+        found = self.connection.execute(known).one()
+        times = (found.starts_at, found.ends_at)
+        return {"session": times, "session_place": found.place or None, "session_url": found.url or None}
 
     def _contact(self, kind: Kind, row: Row[Any]) -> Contact | None:
         """Return whom the reader would call: the company that hosts, the officer in charge, the person who is late."""
@@ -261,8 +288,9 @@ class _Desk:
         spec = CATALOGUE[kind]
         if not spec.act_owed:
             return None
-        subject = Subject.HANDOFF if spec.about is Subject.HANDOFF else Subject.PARTICIPATION
-        state = row.handoff if subject is Subject.HANDOFF else row.state
+        relays = {Subject.HANDOFF: row.handoff, Subject.RETURN: row.returned}
+        subject = spec.about if spec.about in relays else Subject.PARTICIPATION
+        state = relays.get(subject, row.state)
         table = process_for(subject, row.definition)
         if state not in table.states:
             return None
@@ -318,6 +346,13 @@ class _Desk:
         return deadlines
 
 
+def _missing(kind: Kind, row: Row[Any]) -> tuple[str, ...]:
+    """Return what the relay, or the return, that the message is about lacks."""
+    back = CATALOGUE[kind].back
+    status, codes = (row.returned, row.because_returned) if back else (row.handoff, row.because)
+    return tuple((codes or "").split()) if status in _INCOMPLETE else ()
+
+
 def _name(row: Row[Any]) -> str:
     return f"{row.first_name or ''} {row.last_name or ''}".strip()
 
@@ -325,6 +360,7 @@ def _name(row: Row[Any]) -> str:
 _SCHOOL, _COMPANY = ORGANISATION.alias("school"), ORGANISATION.alias("company")
 _INSTITUTE, _IFC = ORGANISATION.alias("institute"), ORGANISATION.alias("ifc")
 _BEFORE, _INSTITUTE_BEFORE = HANDOFF.alias("round_before"), ORGANISATION.alias("institute_before")
+_RETURN = HANDOFF.alias("returned")
 _INCOMPLETE = (HandoffStatus.TO_ROUTE, HandoffStatus.HELD)
 _PEOPLE = select(
     PARTICIPATION.c.id,
@@ -355,6 +391,8 @@ _PEOPLE = select(
     _BEFORE.c.because.label("because_before"),
     _INSTITUTE_BEFORE.c.id.label("institute_before_id"),
     _INSTITUTE_BEFORE.c.name.label("institute_before"),
+    _RETURN.c.status.label("returned"),
+    _RETURN.c.because.label("because_returned"),
     _IFC.c.id.label("ifc_id"),
 ).select_from(
     PARTICIPATION.join(PARTY, PARTY.c.id == PARTICIPATION.c.party_id)
@@ -383,4 +421,10 @@ _PEOPLE = select(
         & (_BEFORE.c.round == PARTICIPATION.c.handoff_round - 1),
     )
     .outerjoin(_INSTITUTE_BEFORE, _INSTITUTE_BEFORE.c.id == _BEFORE.c.receiver_id)
+    .outerjoin(
+        _RETURN,
+        (_RETURN.c.participation_id == PARTICIPATION.c.id)
+        & (_RETURN.c.purpose == Purpose.EVALUATION.value)
+        & (_RETURN.c.round == PARTICIPATION.c.return_round),
+    )
 )

@@ -3,7 +3,7 @@
 from models.base import metadata, table_of
 from models.deadlines import Deadline
 from models.editions import Edition, EditionRevision
-from models.handoffs import Handoff
+from models.handoffs import Handoff, TransferSession
 from models.journal import JournalEntry, JournalText, Seal
 from models.messages import Message, MessageText, Notification
 from models.participations import Fact, Participation, Wish
@@ -34,6 +34,7 @@ __all__ = [
     "Seal",
     "Seat",
     "SetAside",
+    "TransferSession",
     "Waiting",
     "Wish",
     "metadata",

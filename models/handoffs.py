@@ -1,4 +1,4 @@
-"""The relay between organisations: one row a round, at most one open per participation and purpose."""
+"""The relay between organisations: one row a round, at most one open per participation and purpose; its sessions."""
 
 from datetime import datetime
 
@@ -16,7 +16,8 @@ class Handoff(SQLModel, table=True):
     """One round. `receiver_id` is empty until it is routed; `look_at` is when the handoffs job should look.
 
     `because` says in codes, separated by spaces, why the round stands where it does: what its packet lacks (`held`),
-    why nobody is named (`to_route`), why it was declined.
+    why nobody is named (`to_route`), why it was declined. A round of purpose `evaluation` is the return to IFC;
+    `sent_back`: it follows one that IFC declined.
     """
 
     __tablename__ = "handoff"
@@ -41,3 +42,33 @@ class Handoff(SQLModel, table=True):
     offered_at: datetime | None = None
     look_at: datetime | None = None
     because: str = ""
+    sent_back: bool = False
+
+
+class TransferSession(SQLModel, table=True):
+    """A half-day or a day on which an institute relates what was learnt to the curricula, with those it invites.
+
+    Who is invited stands on the participation (`transfer_session_id`). `sequence` is the calendar entry's, raised with
+    each change. A cancelled one stays, so that it can be told.
+    """
+
+    __tablename__ = "transfer_session"
+    __table_args__ = (
+        one_of("status", ("planned", "cancelled")),
+        CheckConstraint("starts_at < ends_at", name="in_order"),
+        CheckConstraint("capacity > 0", name="capacity"),
+        CheckConstraint("place <> '' OR url <> ''", name="somewhere"),
+        Index("ix_transfer_session_institute_id", "institute_id", "starts_at"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    reference: str = Field(unique=True)
+    edition_id: int = Field(foreign_key="edition.id")
+    institute_id: int = Field(foreign_key="organisation.id")
+    status: str = "planned"
+    starts_at: datetime
+    ends_at: datetime
+    place: str = ""
+    url: str = ""
+    capacity: int
+    sequence: int = 0

@@ -48,12 +48,16 @@ class Participation(SQLModel, table=True):
     look_at: datetime | None = None
     placement_attempt: int = 0
     handoff_round: int = 0
+    return_round: int = 0
+    transfer_session_id: int | None = Field(default=None, foreign_key="transfer_session.id", index=True)
     approval_on: date | None = None
     preparation_on: date | None = None
     observation_on: date | None = None
     presence_on: date | None = None
     transfer_on: date | None = None
     evaluation_on: date | None = None
+    attendance_on: date | None = None
+    note_on: date | None = None
     half_days: int | None = None
     journal_seq: int = 0
     journal_head: str = ""

@@ -35,10 +35,14 @@ class KindSpec:
     """Statuses in which the message is worth sending when its turn comes; `None`: it tells a past fact, always is."""
     if_unknown: IfUnknown
     """What to do when nobody can tell whether it left: a second copy, or none, whichever does less harm."""
+    back: bool = False
+    """`still_true` speaks of the return to IFC, whose statuses are a handoff's."""
 
     @property
     def about(self) -> Subject | None:
         """Whose status `still_true` speaks of."""
+        if self.back:
+            return Subject.RETURN
         return _SUBJECT_OF[type(self.still_true[0])] if self.still_true else None
 
     def audience_for(self, *, has_school: bool) -> Role:
@@ -50,7 +54,7 @@ class KindSpec:
         return self.still_true is None or status in self.still_true
 
 
-def _asks(audience: Role, still_true: StillTrue, *, without_school: Role | None = None) -> KindSpec:
+def _asks(audience: Role, still_true: StillTrue, *, without_school: Role | None = None, back: bool = False) -> KindSpec:
     """Ask for an act; sent again when in doubt, since a missed request costs more than a doubled one."""
     return KindSpec(
         audience=audience,
@@ -59,10 +63,11 @@ def _asks(audience: Role, still_true: StillTrue, *, without_school: Role | None 
         may_fold=audience is not Role.TEACHER,
         still_true=still_true,
         if_unknown="resend",
+        back=back,
     )
 
 
-def _escalates(still_true: StillTrue) -> KindSpec:
+def _escalates(still_true: StillTrue, *, back: bool = False) -> KindSpec:
     """Tell the coordinator to step in; not sent twice, since the desk and `status` show the same thing."""
     return KindSpec(
         audience=Role.COORDINATOR,
@@ -70,6 +75,7 @@ def _escalates(still_true: StillTrue) -> KindSpec:
         may_fold=True,
         still_true=still_true,
         if_unknown="leave",
+        back=back,
     )
 
 
@@ -104,6 +110,7 @@ _ON_PATH = (
 _IN_COMPANY_NEXT = (State.PREPARED, State.OBSERVED)
 _ON_THE_DESK = (HandoffStatus.TO_ROUTE, HandoffStatus.HELD)  # also after a refusal: a new round is opened at once
 _NOT_ACCEPTED = (*_ON_THE_DESK, HandoffStatus.OFFERED)
+_BEFORE_EVALUATION = (State.IMMERSED, State.TRANSFERRED)
 
 CATALOGUE: Mapping[Kind, KindSpec] = MappingProxyType(
     {
@@ -148,10 +155,18 @@ CATALOGUE: Mapping[Kind, KindSpec] = MappingProxyType(
         Kind.HANDOFF_CLOSED: _tells(Role.INSTITUTE, if_unknown="resend", may_fold=True),
         Kind.TRANSFER_REMINDER: _asks(Role.INSTITUTE, (HandoffStatus.ACCEPTED,)),
         Kind.TRANSFER_OVERDUE: _escalates((HandoffStatus.ACCEPTED, HandoffStatus.HELD)),
+        Kind.TRANSFER_INVITATION: _tells(Role.TEACHER, _BEFORE_EVALUATION, if_unknown="resend"),
+        Kind.TRANSFER_MOVED: _tells(Role.TEACHER, _BEFORE_EVALUATION, if_unknown="resend"),
+        Kind.TRANSFER_CALLED_OFF: _tells(Role.TEACHER, if_unknown="resend"),
+        # the return
+        Kind.RETURN_HELD: _asks(Role.COORDINATOR, (HandoffStatus.HELD,), back=True),
+        Kind.RETURN_SENT_BACK: _asks(Role.INSTITUTE, (HandoffStatus.TO_ROUTE,), back=True),
+        Kind.RETURN_REMINDER: _asks(Role.INSTITUTE, (HandoffStatus.TO_ROUTE,), back=True),
+        Kind.RETURN_OVERDUE: _escalates(_NOT_ACCEPTED, back=True),
         # evaluation and the end
-        Kind.EVALUATION_REQUESTED: _asks(Role.TEACHER, (State.TRANSFERRED,)),
-        Kind.EVALUATION_REMINDER: _asks(Role.TEACHER, (State.TRANSFERRED,)),
-        Kind.EVALUATION_OVERDUE: _escalates((State.TRANSFERRED,)),
+        Kind.EVALUATION_REQUESTED: _asks(Role.TEACHER, (HandoffStatus.ACCEPTED,), back=True),
+        Kind.EVALUATION_REMINDER: _asks(Role.TEACHER, (HandoffStatus.ACCEPTED,), back=True),
+        Kind.EVALUATION_OVERDUE: _escalates((HandoffStatus.ACCEPTED,), back=True),
         Kind.PATH_COMPLETED: _tells(Role.TEACHER, (State.EVALUATED,)),
         Kind.PARTICIPATION_WITHDRAWN: _tells(
             Role.DIRECTOR, (State.WITHDRAWN,), may_fold=True, without_school=Role.COORDINATOR

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from itertools import pairwise
 from typing import Any
+
+from core.clock import BRUSSELS
+from notifications.plain import NO_BREAK
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +19,17 @@ class Calendar:
     first: str
     """How the first of a month is written: "1er" in French."""
     and_: str
+    span_: str
+    """How two moments of one day are written: "{day}, de {start} à {end}" in French."""
+    hour: str
+    """What separates hours from minutes: "h" in French."""
 
     @classmethod
     def of(cls, words: Mapping[str, Any]) -> "Calendar":
         """Read the section `calendar` of a words file."""
-        return cls(tuple(words["months"]), tuple(words["weekdays"]), words["first"], words["and"])
+        return cls(
+            tuple(words["months"]), tuple(words["weekdays"]), words["first"], words["and"], words["span"], words["hour"]
+        )
 
     def plain(self, day: date) -> str:
         """Write "14 mars 2019"."""
@@ -35,6 +44,17 @@ class Calendar:
         *others, last = sorted(set(days))
         shortened = [self._before(day, following) for day, following in pairwise([*others, last])]
         return join([*shortened, self.day(last)], self.and_)
+
+    def span(self, start: datetime, end: datetime) -> str:
+        """Write "jeudi 4 avril 2019, de 9 h à 12 h 30", in Brussels time; two days if it ends on another."""
+        start, end = start.astimezone(BRUSSELS), end.astimezone(BRUSSELS)
+        last = self._time(end) if end.date() == start.date() else f"{self._time(end)} ({self.day(end.date())})"
+        return self.span_.format(day=self.day(start.date()), start=self._time(start), end=last)
+
+    def _time(self, moment: datetime) -> str:
+        """Write "9 h" or "9 h 05", never broken at the end of a line."""
+        minutes = f"{NO_BREAK}{moment.minute:02d}" if moment.minute else ""
+        return f"{moment.hour}{NO_BREAK}{self.hour}{minutes}"
 
     def _number(self, day: date) -> str:
         return self.first if day.day == 1 else str(day.day)

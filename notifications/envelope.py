@@ -6,7 +6,7 @@ network…) are the strings of `states.names`; their labels come from the words 
 
 import dataclasses
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any, TypeVar
 
 from notifications.plain import one_line
@@ -58,6 +58,10 @@ class Item:
     """Why a receiver declined: a code of the label group `cause`."""
     missing: tuple[str, ...] = ()
     """Codes of the label group `missing`."""
+    session: tuple[datetime, datetime] | None = None
+    """Beginning and end of the transfer session that the message is about, aware."""
+    session_place: str | None = None
+    session_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

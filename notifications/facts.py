@@ -60,6 +60,10 @@ def _missing(item: Item, language: str) -> str:
     return ", ".join(label("missing", code, language) for code in item.missing)
 
 
+def _session(item: Item, language: str) -> str:
+    return vocabulary(language).calendar.span(*item.session) if item.session else ""
+
+
 def _contact(item: Item, _language: str) -> str:
     contact = item.contact
     known = (contact.name, contact.email, contact.phone) if contact else ()
@@ -85,6 +89,9 @@ FACTS: Mapping[str, Reader] = MappingProxyType(
         "reason": _as_is("reason"),
         "state": _labelled("state", "state"),
         "missing": _missing,
+        "session": _session,
+        "session_place": _as_is("session_place"),
+        "session_url": _as_is("session_url"),
         "contact": _contact,
         "teacher_email": _as_is("teacher_email"),
     },

@@ -28,6 +28,7 @@ _SCOPES: Mapping[Subject, Mapping[str, str]] = MappingProxyType(
         Subject.PARTICIPATION: {},
         Subject.PLACEMENT: {"state": "placement_status", "trigger": "placement_trigger"},
         Subject.HANDOFF: {"state": "handoff_status", "trigger": "handoff_trigger"},
+        Subject.RETURN: {"state": "return_status", "trigger": "return_trigger"},
     },
 )
 """The same code reads otherwise on another subject: a director declines a registration, an institute a handoff."""

@@ -29,6 +29,9 @@ class Part(StrEnum):
     NEVER_EVALUATES = "never_evaluates"
     CORRECTED = "corrected"
     REINSTATED = "reinstated"
+    MISSES_SESSION = "misses_session"
+    LATE_NOTE = "late_note"
+    SENT_BACK = "sent_back"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,10 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
-from actions import editions, facts, places
+from actions import editions, facts, places, sessions
 from actions.apply import Request, apply
 from actions.imports import FileKind, import_file
-from actions.occasion import Actor, system
+from actions.occasion import Actor, Occasion, system
 from actions.people import actor, organisation_id
 from actions.reading import rules_for
 from core.clock import BRUSSELS
@@ -38,6 +38,11 @@ _VIA = "simulation"
 _MOST_TICKS = 600  # a runaway script must end
 _FRIDAY = 4
 _HALF_DAYS = ("am", "pm")
+_RECORDED = frozenset({"presence", "note", "session", "attend"})
+_ON_THE_RETURN = {"send_back": Trigger.DECLINE, "give_back": Trigger.OFFER}
+_CHAIRS = 12
+_ROOM = "Salle du conseil, rue de la Formation 12, 5000 Namur"
+_REMOTE = "https://visio.institut.example/transfert"
 _HANDOFF_TRIGGERS = (Trigger.ACCEPT, Trigger.DECLINE)
 
 
@@ -85,6 +90,7 @@ class Simulation:
     def play(self) -> Played:
         """Play the edition from its opening to its closing."""
         rules = self._open()
+        self.calendar = rules.calendar
         script = Script(self.seed, rules.calendar, self.file.closes, observes=self.file.process == "2014")
         happenings = sorted(self._happenings(rules), key=lambda each: each[0])
         now = rules.calendar.moment(self.file.opens)
@@ -198,13 +204,44 @@ class Simulation:
             with self.workshop.transaction() as connection:
                 who = self._actor(connection, act)
                 occasion = self.workshop.occasion(act.at)
-                if act.verb == "presence":
-                    facts.record_presence(connection, act.given.reference, _presence(act), who, occasion)
+                if act.verb in _RECORDED:
+                    self._record(connection, act, who, occasion)
                 else:
                     apply(connection, act.given.reference, self._request(connection, act), who, occasion)
             self.played.acts += 1
         except Refused:
             self.played.refused += 1
+
+    def _record(self, connection: Connection, act: Act, who: Actor, occasion: Occasion) -> None:
+        reference = act.given.reference
+        if act.verb == "presence":
+            facts.record_presence(connection, reference, _presence(act), who, occasion)
+        elif act.verb == "note":
+            facts.record_note(connection, reference, act.reason, who, occasion)
+        elif act.verb == "attend":
+            present = bool(act.data["present"])
+            sessions.attend(connection, str(act.given.session), reference, who, occasion, present=present)
+        else:
+            sessions.invite(connection, self._session(connection, act, who, occasion), [reference], who, occasion)
+
+    def _session(self, connection: Connection, act: Act, who: Actor, occasion: Occasion) -> str:
+        """Return the institute's next session with a free chair, a new one if there is none."""
+        edition = editions.current(connection, self.file.code)
+        institute = act.given.receiver_id or 0
+        found = sessions.listing(connection, edition, institute)
+        coming = [one for one in found if one.status == "planned" and one.starts_at > act.at + timedelta(days=5)]
+        for one in coming:
+            if one.invited < one.capacity:
+                return str(one.reference)
+        return sessions.plan(connection, edition, institute, self._details(act, len(found)), who, occasion)
+
+    def _details(self, act: Act, known: int) -> sessions.Details:
+        """A morning two or three weeks ahead, every third one remote."""
+        last = self.file.closes - timedelta(days=20)
+        day = self.calendar.shift(min(self.calendar.local_day(act.at) + timedelta(days=16), last), 1)
+        place, url = ("", _REMOTE) if known % 3 == 2 else (_ROOM, "")  # noqa: PLR2004 - one in three
+        moments = (self.calendar.moment(day, time(9)), self.calendar.moment(day, time(12, 30)))
+        return sessions.Details(*moments, place, url, _CHAIRS)
 
     def _actor(self, connection: Connection, act: Act) -> Actor:
         stands = act.given
@@ -217,6 +254,8 @@ class Simulation:
         return actor(connection, act.role, email, _VIA)
 
     def _request(self, connection: Connection, act: Act) -> Request:
+        if act.verb in _ON_THE_RETURN:
+            return Request(Subject.RETURN, _ON_THE_RETURN[act.verb], act.reason)
         if act.verb != "route":
             subject = (
                 Subject.HANDOFF

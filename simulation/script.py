@@ -10,6 +10,7 @@ from simulation.cast import Part
 from simulation.world import Standing
 from states.names import Cause, Role, State, Trigger
 
+_NOTED = "Séquence sur les outils vus en entreprise, reliée au programme ; à essayer en classe ce trimestre."
 _PREPARES_BEFORE = (8, 13)  # working days before the first day
 _PREPARES_BEFORE_OBSERVING = (16, 20)
 
@@ -21,7 +22,7 @@ class Act:
     at: datetime
     given: Standing
     role: Role
-    verb: str  # a trigger; or `presence`, `e_learning`, `route`
+    verb: str  # a trigger; or `presence`, `e_learning`, `route`, `session`, `attend`, `note`, and acts on the return
     reason: str = ""
     data: dict[str, object] = field(default_factory=dict)
     urgent: bool = False  # a tick follows the same evening, not at the end of the week
@@ -37,7 +38,8 @@ class Script:
 
     def acts(self, stands: Standing, part: Part, now: datetime) -> Iterator[Act]:
         """Yield what follows from this standing for somebody who plays this part."""
-        chance = Random(f"{self._seed}/{stands.email}/{stands.state}/{stands.handoff}/{stands.handoff_round}")
+        where = f"{stands.state}/{stands.handoff}/{stands.handoff_round}/{stands.session}/{stands.returned}"
+        chance = Random(f"{self._seed}/{stands.email}/{where}")
         when = _When(self._calendar, now, chance, self._closes, self._observes)
         yield from self._steps.get(State(stands.state), _nothing)(stands, part, when)
 
@@ -157,12 +159,34 @@ def _immersed(stands: Standing, part: Part, when: _When) -> Iterator[Act]:
                 when.after(11, 12) if part is Part.SLOW_INSTITUTE else when.after(1, 3), stands, role, Trigger.ACCEPT
             )
     elif stands.handoff == "accepted":
-        role = Role.COORDINATOR if stands.receiver == "IFC" else Role.INSTITUTE
-        yield Act(when.after(8, 18), stands, role, Trigger.CONFIRM_TRANSFER)
+        yield from _transfers(stands, part, when)
+
+
+def _transfers(stands: Standing, part: Part, when: _When) -> Iterator[Act]:
+    """Invites to a session, records who was there; some notes follow later, or only when the record comes back."""
+    role = _in_charge(stands)
+    if stands.session is None or stands.session_ends is None:
+        yield Act(when.after(2, 5), stands, role, "session")
+        return
+    if part not in {Part.LATE_NOTE, Part.SENT_BACK} and not stands.noted:
+        yield Act(stands.session_ends - timedelta(hours=1), stands, role, "note", _NOTED)
+    absent = part is Part.MISSES_SESSION and not stands.absences
+    yield Act(stands.session_ends + timedelta(hours=1), stands, role, "attend", data={"present": not absent})
+
+
+def _in_charge(stands: Standing) -> Role:
+    return Role.COORDINATOR if stands.receiver == "IFC" else Role.INSTITUTE
 
 
 def _transferred(stands: Standing, part: Part, when: _When) -> Iterator[Act]:
-    if part is not Part.NEVER_EVALUATES:
+    if stands.returned == "held" and part is Part.SENT_BACK and stands.return_round == 1:
+        reason = "Il manque la note de l’institut : quels points du programme ont été reliés à l’immersion ?"
+        yield Act(when.after(2, 4), stands, Role.COORDINATOR, "send_back", reason)
+    elif stands.returned == "held" or (stands.returned == "to_route" and not stands.noted):
+        yield Act(when.after(3, 6), stands, _in_charge(stands), "note", _NOTED)
+    elif stands.returned == "to_route":
+        yield Act(when.after(1, 2), stands, _in_charge(stands), "give_back")
+    elif stands.returned == "accepted" and part is not Part.NEVER_EVALUATES:
         yield Act(when.after(1, 7), stands, Role.TEACHER, Trigger.EVALUATE)
 
 

@@ -7,8 +7,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select
 
 from actions.effects import OFFER
+from actions.facts import FACT
 from actions.people import CONTACT, ORGANISATION, PARTY
 from actions.places import SEAT, SESSION
+from actions.sessions import TRANSFER_SESSION
 from actions.writing import DEADLINE, HANDOFF, PARTICIPATION, PLACEMENT
 from states.names import Role
 
@@ -31,9 +33,21 @@ class Standing:
     receiver: str | None
     prepared: bool
     half_days: int | None
+    session: str | None
+    session_ends: datetime | None
+    absences: int
+    attended: bool
+    noted: bool
+    returned: str | None
+    return_round: int
 
 
-_RECEIVER, _COMPANY = ORGANISATION.alias("receiver"), ORGANISATION.alias("company")
+_RECEIVER, _RETURN = ORGANISATION.alias("receiver"), HANDOFF.alias("returned")
+_ABSENCES = (
+    select(func.count())
+    .where(FACT.c.participation_id == PARTICIPATION.c.id, FACT.c.kind == "attendance", FACT.c.value == "absent")
+    .scalar_subquery()
+)
 _STANDINGS = (
     select(
         PARTICIPATION,
@@ -44,6 +58,10 @@ _STANDINGS = (
         HANDOFF.c.status.label("handoff"),
         HANDOFF.c.receiver_id,
         _RECEIVER.c.code.label("receiver"),
+        TRANSFER_SESSION.c.reference.label("session"),
+        TRANSFER_SESSION.c.ends_at.label("session_ends"),
+        _ABSENCES.label("absences"),
+        _RETURN.c.status.label("returned"),
     )
     .select_from(
         PARTICIPATION.join(PARTY, PARTY.c.id == PARTICIPATION.c.party_id)
@@ -57,8 +75,17 @@ _STANDINGS = (
         .outerjoin(OFFER, OFFER.c.id == SESSION.c.offer_id)
         .outerjoin(
             HANDOFF,
-            (HANDOFF.c.participation_id == PARTICIPATION.c.id) & (HANDOFF.c.round == PARTICIPATION.c.handoff_round),
+            (HANDOFF.c.participation_id == PARTICIPATION.c.id)
+            & (HANDOFF.c.purpose == "transfer")
+            & (HANDOFF.c.round == PARTICIPATION.c.handoff_round),
         )
+        .outerjoin(
+            _RETURN,
+            (_RETURN.c.participation_id == PARTICIPATION.c.id)
+            & (_RETURN.c.purpose == "evaluation")
+            & (_RETURN.c.round == PARTICIPATION.c.return_round),
+        )
+        .outerjoin(TRANSFER_SESSION, TRANSFER_SESSION.c.id == PARTICIPATION.c.transfer_session_id)
         .outerjoin(_RECEIVER, _RECEIVER.c.id == HANDOFF.c.receiver_id)
     )
     .order_by(PARTICIPATION.c.id)
@@ -87,6 +114,13 @@ def _standing(row: Row[Any]) -> Standing:
         receiver=row.receiver,
         prepared=row.preparation_on is not None,
         half_days=row.half_days,
+        session=row.session,
+        session_ends=row.session_ends,
+        absences=row.absences,
+        attended=row.attendance_on is not None,
+        noted=row.note_on is not None,
+        returned=row.returned,
+        return_round=row.return_round,
     )
 
 

@@ -15,6 +15,7 @@ from states.process import Process, StateSpec
 from states.rules import RuleKey, Rules, Step
 from states.snapshot import Snapshot
 
+_RELAYS = (Subject.HANDOFF, Subject.RETURN)
 PLACE_RULE = "place"  # the one rule that stands only while there is no confirmed place
 
 
@@ -90,7 +91,7 @@ def changes(
     process: Process, rules: Rules, before: Snapshot, after: Snapshot, at: datetime, acts: frozenset[str]
 ) -> tuple[list[Ended], list[Opened]]:
     """Compare what hung before with what hangs after; `acts` are the triggers pulled in between."""
-    if process.subject is Subject.HANDOFF and before.handoff == after.handoff:
+    if process.subject in _RELAYS and before.state_of(process.subject) == after.state_of(process.subject):
         return [], []
     today = rules.calendar.local_day(at)
     old = standing(process, rules, before, today)

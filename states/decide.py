@@ -25,9 +25,10 @@ from states.names import (
 from states.process import CHOSEN, JUSTIFIED, START, Process, Row
 from states.rules import Rules
 from states.snapshot import Command, Refusal, Snapshot, fact_of
-from states.tables import HANDOFF, PLACEMENT
+from states.tables import HANDOFF, PLACEMENT, RETURN
 
 OPEN_HANDOFF = (HandoffStatus.TO_ROUTE, HandoffStatus.HELD, HandoffStatus.OFFERED, HandoffStatus.ACCEPTED)
+_COMPLETED = (HandoffStatus.COMPLETED,)
 _NO_HANDOFF = (START, HandoffStatus.DECLINED, HandoffStatus.TIMED_OUT, HandoffStatus.CLOSED)
 
 # effect -> the command it joins to another table, and the statuses in which there is something to do
@@ -36,7 +37,11 @@ _JOINED: Mapping[Effect, tuple[Process, Trigger, tuple[str, ...]]] = {
     Effect.REQUEST_HANDOFF: (HANDOFF, Trigger.REQUEST, _NO_HANDOFF),
     Effect.COMPLETE_HANDOFF: (HANDOFF, Trigger.COMPLETE, OPEN_HANDOFF),
     Effect.CLOSE_HANDOFF: (HANDOFF, Trigger.CLOSE, OPEN_HANDOFF),
-    Effect.VOID_HANDOFF: (HANDOFF, Trigger.CLOSE, (HandoffStatus.COMPLETED,)),
+    Effect.VOID_HANDOFF: (HANDOFF, Trigger.CLOSE, _COMPLETED),
+    Effect.REQUEST_RETURN: (RETURN, Trigger.REQUEST, _NO_HANDOFF),
+    Effect.COMPLETE_RETURN: (RETURN, Trigger.COMPLETE, OPEN_HANDOFF),
+    Effect.CLOSE_RETURN: (RETURN, Trigger.CLOSE, OPEN_HANDOFF),
+    Effect.VOID_RETURN: (RETURN, Trigger.CLOSE, _COMPLETED),
 }
 JOINING_EFFECTS = frozenset({*_JOINED, Effect.ALIGN})
 
@@ -94,11 +99,11 @@ def decide(
 def deadline_changes(
     participation: Process, rules: Rules, before: Snapshot, after: Snapshot, asked: Command, pulled: list[Pulled]
 ) -> tuple[tuple[Ended, ...], tuple[Opened, ...]]:
-    """Return the deadlines of the participation and of its handoff that end and open between two snapshots."""
+    """Return the deadlines of the participation, its handoff and its return that end and open between two snapshots."""
     acts = frozenset(step.trigger for step in pulled)
     ended: list[Ended] = []
     opened: list[Opened] = []
-    for table in (participation, HANDOFF):
+    for table in (participation, HANDOFF, RETURN):
         ends, opens = changes(table, rules, before, after, asked.at, acts)
         ended += ends
         opened += opens
@@ -114,19 +119,22 @@ def _joined(effect: Effect, seen: Snapshot) -> tuple[Process, Trigger] | None:
 
 
 def _aligning(before: Snapshot, seen: Snapshot) -> tuple[Effect, ...]:
-    """Say what brings place and handoff to where an ordinary entry into this state would have left them."""
+    """Say what brings place, handoff and return to where an ordinary entry into this state would have left them."""
+    undo = (Effect.CLOSE_RETURN, Effect.VOID_RETURN)
     if seen.state == State.IMMERSED:
-        return (Effect.LEAVE_WAITING_LISTS, Effect.VOID_HANDOFF, Effect.REQUEST_HANDOFF)
+        return (Effect.LEAVE_WAITING_LISTS, *undo, Effect.VOID_HANDOFF, Effect.REQUEST_HANDOFF)
     if seen.state in {State.TRANSFERRED, State.EVALUATED}:
         completed = seen.handoff is HandoffStatus.COMPLETED
         relay = () if completed else (Effect.REQUEST_HANDOFF, Effect.COMPLETE_HANDOFF)
-        return (Effect.LEAVE_WAITING_LISTS, *relay)
+        over = seen.state == State.EVALUATED
+        back = (Effect.REQUEST_RETURN, Effect.COMPLETE_RETURN) if over else (Effect.VOID_RETURN, Effect.REQUEST_RETURN)
+        return (Effect.LEAVE_WAITING_LISTS, *relay, *(() if over and seen.returned in _COMPLETED else back))
     if seen.state in ON_THE_PATH:
-        return (Effect.CLOSE_HANDOFF, Effect.VOID_HANDOFF)
+        return (Effect.CLOSE_HANDOFF, Effect.VOID_HANDOFF, *undo)
     # a seat that was used, or lost, stays where it is
     used = before.state in ON_THE_PATH[-3:] or (before.state not in ON_THE_PATH and FactKind.PRESENCE in seen.facts)
     kept = used or seen.state == State.ABSENT
-    give_up = (Effect.LEAVE_WAITING_LISTS, Effect.CLOSE_HANDOFF)
+    give_up = (Effect.LEAVE_WAITING_LISTS, Effect.CLOSE_HANDOFF, Effect.CLOSE_RETURN)
     return give_up if kept else (Effect.RELEASE_PLACE, *give_up)
 
 
@@ -262,8 +270,15 @@ def _moved_handoff(_p: Process, _r: Rules, seen: Snapshot, _c: Command, _row: Ro
     return replace(seen, handoff=HandoffStatus(dest))
 
 
+def _moved_return(_p: Process, _r: Rules, seen: Snapshot, _c: Command, row: Row, dest: str) -> Snapshot:
+    new = row.trigger is Trigger.REQUEST
+    sent_back = HandoffStatus.DECLINED in row.sources if new else seen.sent_back
+    return replace(seen, returned=HandoffStatus(dest), sent_back=sent_back)
+
+
 _MOVES: Mapping[Subject, Callable[[Process, Rules, Snapshot, Command, Row, str], Snapshot]] = {
     Subject.PARTICIPATION: _moved_participation,
     Subject.PLACEMENT: _moved_placement,
     Subject.HANDOFF: _moved_handoff,
+    Subject.RETURN: _moved_return,
 }

@@ -57,6 +57,11 @@ def _packet_complete(seen: Snapshot, _: Rules, asked: Command) -> bool:
     return not seen.missing or (asked.role is Role.COORDINATOR and bool(asked.reason.strip()))
 
 
+def _record_complete(seen: Snapshot, _: Rules, asked: Command) -> bool:
+    """IFC may take an incomplete record for granted, with a reason."""
+    return not seen.record_missing or (asked.role is Role.COORDINATOR and bool(asked.reason.strip()))
+
+
 GUARDS: Mapping[Guard, Predicate] = {
     Guard.HAS_NO_SCHOOL: lambda seen, _r, _c: not seen.has_school,
     Guard.PREPARATION_KNOWN: _preparation_known,
@@ -66,7 +71,7 @@ GUARDS: Mapping[Guard, Predicate] = {
     Guard.LAST_DAY_OVER: _last_day_over,
     Guard.PRESENCE_SUFFICIENT: _presence_sufficient,
     Guard.HANDOFF_ACCEPTED: _handoff_accepted,
-    Guard.HANDOFF_COMPLETED: lambda seen, _r, _c: seen.handoff is HandoffStatus.COMPLETED,
+    Guard.RETURN_ACCEPTED: lambda seen, _r, _c: seen.returned is HandoffStatus.ACCEPTED,
     Guard.NO_PLACE: lambda seen, _r, _c: not seen.placed,
     Guard.REASON_GIVEN: lambda _s, _r, asked: bool(asked.reason.strip()),
     Guard.CAUSE_GIVEN: _cause_given,
@@ -80,6 +85,12 @@ GUARDS: Mapping[Guard, Predicate] = {
     Guard.NOT_IMMERSED: lambda seen, _r, _c: seen.state != State.IMMERSED,
     Guard.TRANSFERRED: lambda seen, _r, _c: seen.state in {State.TRANSFERRED, State.EVALUATED},
     Guard.NOT_TRANSFERRED: lambda seen, _r, _c: seen.state not in {State.TRANSFERRED, State.EVALUATED},
+    Guard.NOT_EVALUATED: lambda seen, _r, _c: seen.state != State.EVALUATED,
+    Guard.AWAITS_EVALUATION: lambda seen, _r, _c: seen.state == State.TRANSFERRED,
+    Guard.EVALUATED: lambda seen, _r, _c: seen.state == State.EVALUATED,
+    Guard.RECORD_COMPLETE: _record_complete,
+    Guard.RECORD_INCOMPLETE: lambda seen, _r, _c: bool(seen.record_missing),
+    Guard.NOT_SENT_BACK: lambda seen, _r, _c: not seen.sent_back,
     Guard.RECEIVER_IS_IFC: lambda seen, _r, _c: seen.receiver_is_ifc,
     Guard.RECEIVER_KNOWN: lambda _s, _r, asked: asked.data.get("receiver") is not None,
 }

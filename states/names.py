@@ -13,6 +13,7 @@ class Subject(StrEnum):
     PARTICIPATION = "participation"
     PLACEMENT = "placement"
     HANDOFF = "handoff"
+    RETURN = "return"
 
 
 class State(StrEnum):
@@ -73,7 +74,7 @@ class Cause(StrEnum):
 
 
 class Missing(StrEnum):
-    """What a packet cannot do without, and why a round waits to be routed."""
+    """What a packet, or the record that comes back, cannot do without, and why a round waits to be routed."""
 
     PLACE = "place"
     PRESENCE = "presence"
@@ -81,6 +82,10 @@ class Missing(StrEnum):
     ROUTE = "route"
     TWO_ROUTES = "two_routes"
     OTHER_RECEIVER = "other_receiver"  # the one that the route names has already said no, or nothing
+    # of the record that comes back with the return
+    SESSION = "session"
+    ATTENDANCE = "attendance"
+    NOTE = "note"
 
 
 class Trigger(StrEnum):
@@ -107,7 +112,7 @@ class Trigger(StrEnum):
     REFUSE = "refuse"
     EXPIRE = "expire"
     RELEASE = "release"
-    # a handoff (it has `OFFER` and `DECLINE` too)
+    # a handoff, or its return (they have `OFFER` and `DECLINE` too)
     REQUEST = "request"
     HOLD = "hold"
     ACCEPT = "accept"
@@ -117,6 +122,8 @@ class Trigger(StrEnum):
     # entries of the journal that move nothing: no table has them
     RECORD_FACT = "record_fact"
     SET_DATES = "set_dates"
+    INVITE = "invite"
+    UNINVITE = "uninvite"
     ERASE = "erase"
 
 
@@ -141,6 +148,8 @@ class FactKind(StrEnum):
     PRESENCE = "presence"
     TRANSFER = "transfer"
     EVALUATION = "evaluation"
+    ATTENDANCE = "attendance"  # at the transfer session
+    NOTE = "note"  # of the institute, on the transfer
 
 
 class Guard(StrEnum):
@@ -154,7 +163,7 @@ class Guard(StrEnum):
     LAST_DAY_OVER = "last_day_over"
     PRESENCE_SUFFICIENT = "presence_sufficient"
     HANDOFF_ACCEPTED = "handoff_accepted"
-    HANDOFF_COMPLETED = "handoff_completed"
+    RETURN_ACCEPTED = "return_accepted"
     NO_PLACE = "no_place"
     REASON_GIVEN = "reason_given"
     CAUSE_GIVEN = "cause_given"
@@ -168,6 +177,12 @@ class Guard(StrEnum):
     NOT_IMMERSED = "not_immersed"
     TRANSFERRED = "transferred"
     NOT_TRANSFERRED = "not_transferred"
+    NOT_EVALUATED = "not_evaluated"
+    AWAITS_EVALUATION = "awaits_evaluation"
+    EVALUATED = "evaluated"
+    RECORD_COMPLETE = "record_complete"
+    RECORD_INCOMPLETE = "record_incomplete"
+    NOT_SENT_BACK = "not_sent_back"
     RECEIVER_KNOWN = "receiver_known"
     RECEIVER_IS_IFC = "receiver_is_ifc"
 
@@ -184,6 +199,11 @@ class Effect(StrEnum):
     COMPLETE_HANDOFF = "complete_handoff"
     CLOSE_HANDOFF = "close_handoff"
     VOID_HANDOFF = "void_handoff"  # a completed one that a correction takes back
+    REQUEST_RETURN = "request_return"  # the relay comes back to IFC
+    CHECK_RETURN = "check_return"  # the handoffs job looks at the record at the next tick
+    COMPLETE_RETURN = "complete_return"
+    CLOSE_RETURN = "close_return"
+    VOID_RETURN = "void_return"
     ALIGN = "align"  # place and handoff as an entry into that state would leave them
 
 
@@ -229,6 +249,14 @@ class Kind(StrEnum):
     HANDOFF_CLOSED = "handoff_closed"
     TRANSFER_REMINDER = "transfer_reminder"
     TRANSFER_OVERDUE = "transfer_overdue"
+    TRANSFER_INVITATION = "transfer_invitation"
+    TRANSFER_MOVED = "transfer_moved"
+    TRANSFER_CALLED_OFF = "transfer_called_off"
+    # the return
+    RETURN_HELD = "return_held"
+    RETURN_SENT_BACK = "return_sent_back"
+    RETURN_REMINDER = "return_reminder"
+    RETURN_OVERDUE = "return_overdue"
     # evaluation and the end
     EVALUATION_REQUESTED = "evaluation_requested"
     EVALUATION_REMINDER = "evaluation_reminder"

@@ -12,9 +12,10 @@ from states.process import START
 class Snapshot:
     """One participation with the facts its guards read; whatever changes one of them bumps the participation's version.
 
-    `placement` and `handoff` are the latest tried, whatever became of them. Days are local dates of the programme;
-    `half_days` is the presence recorded so far, None while nothing is. `relations` are the roles that the actor holds
-    towards this participation.
+    `placement`, `handoff` and `returned` (the return to IFC) are the latest tried, whatever became of them; `sent_back`:
+    this return follows one that IFC declined. `transfer_session` is the id of the one invited to. Days are local dates
+    of the programme; `half_days` is the presence recorded so far, None while nothing is. `relations` are the roles that
+    the actor holds towards this participation.
     """
 
     state: str = START
@@ -27,12 +28,17 @@ class Snapshot:
     facts: Mapping[FactKind, date] = field(default_factory=dict)
     half_days: int | None = None
     relations: frozenset[Role] = frozenset()
+    returned: HandoffStatus | None = None
+    sent_back: bool = False
+    transfer_session: int | None = None
 
     def state_of(self, subject: Subject) -> str:
-        """Return where the participation, its latest placement or its latest handoff stands."""
+        """Return where the participation, its latest placement, handoff or return stands."""
         if subject is Subject.PARTICIPATION:
             return self.state
-        return (self.placement if subject is Subject.PLACEMENT else self.handoff) or START
+        if subject is Subject.PLACEMENT:
+            return self.placement or START
+        return (self.handoff if subject is Subject.HANDOFF else self.returned) or START
 
     @property
     def placed(self) -> bool:
@@ -53,6 +59,17 @@ class Snapshot:
     def missing(self) -> tuple[Missing, ...]:
         """What the packet for the receiver lacks: only a correction brings somebody here without it."""
         lacks = {Missing.PLACE: not self.placed, Missing.PRESENCE: self.half_days is None}
+        return tuple(each for each, so in lacks.items() if so)
+
+    @property
+    def record_missing(self) -> tuple[Missing, ...]:
+        """What the record lacks that comes back with the transfer: a session, the presence there, a note."""
+        attended = FactKind.ATTENDANCE in self.facts
+        lacks = {
+            Missing.SESSION: self.transfer_session is None,
+            Missing.ATTENDANCE: not attended,
+            Missing.NOTE: FactKind.NOTE not in self.facts,
+        }
         return tuple(each for each, so in lacks.items() if so)
 
 

@@ -41,7 +41,7 @@ _STATES_2014 = {
 }
 _LAST_STATES = {
     S.IMMERSED:          StateSpec(INSTITUTE, T.CONFIRM_TRANSFER, _CLOSING),  # its own deadlines hang on the handoff
-    S.TRANSFERRED:       StateSpec(TEACHER, T.EVALUATE, {"evaluation": A.ENTRY, **_CLOSING}),
+    S.TRANSFERRED:       StateSpec(TEACHER, T.EVALUATE, _CLOSING),  # as above: on the return
     S.EVALUATED:         StateSpec(),
     S.DECLINED:          StateSpec(),
     S.WITHDRAWN:         StateSpec(),
@@ -85,14 +85,15 @@ _IMMERSION_2014 = (
 )
 _RELAY_AND_END = (
     Row(T.CONFIRM_TRANSFER, (S.IMMERSED,), S.TRANSFERRED, (INSTITUTE, IFC), (G.HANDOFF_ACCEPTED,),
-        (E.COMPLETE_HANDOFF,), (K.EVALUATION_REQUESTED,)),
-    Row(T.EVALUATE, (S.TRANSFERRED,), S.EVALUATED, (TEACHER, IFC), (G.HANDOFF_COMPLETED,), (), (K.PATH_COMPLETED,)),
+        (E.COMPLETE_HANDOFF, E.REQUEST_RETURN)),
+    Row(T.EVALUATE, (S.TRANSFERRED,), S.EVALUATED, (TEACHER, IFC), (G.RETURN_ACCEPTED,),
+        (E.COMPLETE_RETURN,), (K.PATH_COMPLETED,)),
 )
 
 
 def _off_the_path(path: tuple[State, ...], states: tuple[State, ...]) -> tuple[Row, ...]:
     before, after = path[: path.index(S.IMMERSED)], (S.IMMERSED, S.TRANSFERRED)
-    call_back = (E.CLOSE_HANDOFF,)  # the internship took place: its seat stays used
+    call_back = (E.CLOSE_HANDOFF, E.CLOSE_RETURN)  # the internship took place: its seat stays used
     return (
         Row(T.WITHDRAW, before, S.WITHDRAWN, (TEACHER, DIRECTOR, IFC), (), _GIVE_UP, (K.PARTICIPATION_WITHDRAWN,)),
         Row(T.WITHDRAW, after, S.WITHDRAWN, (TEACHER, DIRECTOR, IFC), (), call_back, (K.PARTICIPATION_WITHDRAWN,)),
@@ -189,6 +190,38 @@ HANDOFF = Process(
         Row(T.CLOSE, (H.COMPLETED,), H.CLOSED, (IFC,), (G.NOT_TRANSFERRED,), tells=(K.HANDOFF_CLOSED,)),
     ),
 )
+
+# -------------------------------------------------------- return: the relay comes back to IFC, before the evaluation
+RETURN = Process(
+    Subject.RETURN, "1", (H.OFFERED, H.ACCEPTED, H.COMPLETED),
+    MappingProxyType({
+        H.TO_ROUTE:  StateSpec(INSTITUTE, T.OFFER, {"completion": A.ENTRY}),  # sent back: with the institute again
+        H.OFFERED:   StateSpec(IFC, T.ACCEPT, {"acceptance": A.ENTRY}),  # for one tick: the system answers
+        H.HELD:      StateSpec(IFC, T.ACCEPT, {"acceptance": A.ENTRY}),
+        H.ACCEPTED:  StateSpec(TEACHER, T.EVALUATE, {"evaluation": A.ENTRY}),
+        H.DECLINED:  StateSpec(),
+        H.COMPLETED: StateSpec(),
+        H.CLOSED:    StateSpec(),
+    }),
+    (
+        Row(T.REQUEST, (START, H.CLOSED), H.OFFERED, (INSTITUTE, IFC), (G.TRANSFERRED,), (E.CHECK_RETURN,)),
+        Row(T.REQUEST, (H.DECLINED,), H.TO_ROUTE, (IFC,), (G.AWAITS_EVALUATION,)),
+        Row(T.OFFER, (H.TO_ROUTE,), H.OFFERED, (INSTITUTE, IFC), (G.AWAITS_EVALUATION,), (E.CHECK_RETURN,)),
+        Row(T.ACCEPT, (H.OFFERED, H.HELD), H.ACCEPTED, (IFC, SYSTEM), (G.AWAITS_EVALUATION, G.RECORD_COMPLETE),
+            tells=(K.EVALUATION_REQUESTED,)),
+        Row(T.HOLD, (H.OFFERED,), H.HELD, (SYSTEM,), (G.AWAITS_EVALUATION, G.RECORD_INCOMPLETE),
+            tells=(K.RETURN_HELD,)),
+        # IFC sends it back, once: a new round, which the institute completes
+        Row(T.DECLINE, (H.OFFERED, H.HELD, H.ACCEPTED), H.DECLINED, (IFC,),
+            (G.AWAITS_EVALUATION, G.REASON_GIVEN, G.NOT_SENT_BACK), (E.REQUEST_RETURN,), (K.RETURN_SENT_BACK,)),
+        # joined to the participation's own acts, never pulled alone
+        Row(T.COMPLETE, (H.TO_ROUTE, H.OFFERED, H.HELD, H.ACCEPTED), H.COMPLETED, (TEACHER, IFC), (G.EVALUATED,)),
+        Row(T.CLOSE, (H.TO_ROUTE,), H.CLOSED, (TEACHER, DIRECTOR, IFC, SYSTEM), (G.NOT_TRANSFERRED,),
+            tells=(K.HANDOFF_CLOSED,)),
+        Row(T.CLOSE, (H.OFFERED, H.HELD, H.ACCEPTED), H.CLOSED, (TEACHER, DIRECTOR, IFC, SYSTEM), (G.NOT_TRANSFERRED,)),
+        Row(T.CLOSE, (H.COMPLETED,), H.CLOSED, (IFC,), (G.NOT_EVALUATED,)),
+    ),
+)
 # fmt: on
 
 PARTICIPATION_PROCESSES: Mapping[str, Process] = MappingProxyType({"2018": PROCESS_2018, "2014": PROCESS_2014})
@@ -203,6 +236,8 @@ def process_for(subject: Subject, version: str) -> Process:
         return PLACEMENT
     if subject is Subject.HANDOFF:
         return HANDOFF
+    if subject is Subject.RETURN:
+        return RETURN
     if version not in PARTICIPATION_PROCESSES:
         raise NotFound("unknown_process", version=version, known=tuple(PARTICIPATION_PROCESSES))
     return PARTICIPATION_PROCESSES[version]

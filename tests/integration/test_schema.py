@@ -86,6 +86,21 @@ ROWS: dict[str, list[Row]] = {
         }
     ],
     "seat": [{"id": n, "session_id": 1, "number": n, "status": "open"} for n in (1, 2)],
+    "transfer_session": [
+        {
+            "id": 1,
+            "reference": "FCC-01",
+            "edition_id": 1,
+            "institute_id": 3,
+            "status": "planned",
+            "starts_at": AT,
+            "ends_at": AT + timedelta(hours=3),
+            "place": "Namur",
+            "url": "",
+            "capacity": 12,
+            "sequence": 0,
+        }
+    ],
     "participation": [
         {
             "id": n,
@@ -111,6 +126,8 @@ ROWS: dict[str, list[Row]] = {
             "journal_head": "h",
             "journal_at": AT,
             "sealed_seq": 0,
+            "return_round": 0,
+            "transfer_session_id": 1,
         }
         for n in (1, 2)
     ],
@@ -142,6 +159,7 @@ ROWS: dict[str, list[Row]] = {
             "sender_id": 1,
             "receiver_id": 3,
             "since": AT,
+            "sent_back": False,
         }
     ],
     "deadline": [
@@ -380,6 +398,11 @@ REFUSED: list[tuple[str, str, Row]] = [
         ("ck_handoff_addressed", "handoff", {"participation_id": 2, "status": s, "receiver_id": None})
         for s in ("offered", "accepted")
     ),
+    # a session takes place, somewhere, for somebody
+    ("uq_transfer_session_reference", "transfer_session", {}),
+    ("ck_transfer_session_in_order", "transfer_session", {"reference": "FCC-02", "ends_at": AT}),
+    ("ck_transfer_session_somewhere", "transfer_session", {"reference": "FCC-02", "place": ""}),
+    ("ck_transfer_session_capacity", "transfer_session", {"reference": "FCC-02", "capacity": 0}),
     # people and organisations are who they are, once
     ("uq_party_email", "party", {}),
     ("uq_organisation_kind_code", "organisation", {}),

@@ -105,7 +105,7 @@ CASES = (
         {"handoff": HandoffStatus.ACCEPTED, "receiver_is_ifc": False},
     ),
     Case(
-        Guard.HANDOFF_COMPLETED,
+        Guard.RETURN_ACCEPTED,
         Trigger.EVALUATE,
         Role.TEACHER,
         State.TRANSFERRED,

@@ -1,0 +1,272 @@
+"""Transfer sessions: an institute groups the participations it accepted, invites, and records who was there.
+
+Presence marks the participation `transferred`; whoever was absent waits for another session.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, case, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from actions.apply import Applied, Request, apply
+from actions.change import Change
+from actions.editions import Current
+from actions.facts import record_attendance
+from actions.occasion import Actor, Occasion
+from actions.people import ORGANISATION
+from actions.reading import Seen, not_before_the_last, read, read_rows, seen
+from actions.writing import PARTICIPATION, write
+from core.errors import LostRace, NotFound, Refused
+from models import TransferSession, table_of
+from states.decide import Pulled
+from states.guards import ON_THE_PATH
+from states.names import FactKind, HandoffStatus, Kind, Role, State, Subject, Trigger
+
+TRANSFER_SESSION = table_of(TransferSession)
+# a transfer confirmed without a session may still get one: the record that came back lacked it
+_IN_CHARGE = (HandoffStatus.ACCEPTED, HandoffStatus.COMPLETED)
+_BEFORE_EVALUATION = (State.IMMERSED, State.TRANSFERRED)
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """When (aware moments) and where a session takes place, and for how many; remote: an address in place of a room."""
+
+    starts_at: datetime
+    ends_at: datetime
+    place: str
+    url: str
+    capacity: int
+
+
+def plan(
+    connection: Connection, edition: Current, institute_id: int, details: Details, actor: Actor, occasion: Occasion
+) -> str:
+    """Plan a session of an institute; return its reference.
+
+    Raises Refused (`not_yours`, `session_in_past`, `session_order`, `session_somewhere`, `session_capacity`), LostRace.
+    """
+    _in_charge(institute_id, actor)
+    _possible(details, occasion)
+    code = connection.execute(select(ORGANISATION.c.code).where(ORGANISATION.c.id == institute_id)).scalar_one()
+    ours = (TRANSFER_SESSION.c.institute_id == institute_id, TRANSFER_SESSION.c.edition_id == edition.id)
+    number = connection.execute(select(func.count()).where(*ours).select_from(TRANSFER_SESSION)).scalar_one() + 1
+    reference = f"{code}-{edition.code}-{number:02d}"
+    values = {"reference": reference, "edition_id": edition.id, "institute_id": institute_id, **_columns(details)}
+    try:
+        with connection.begin_nested():
+            connection.execute(insert(TRANSFER_SESSION).values(values))
+    except IntegrityError as error:  # somebody took the number meanwhile
+        raise LostRace from error
+    return reference
+
+
+def change(connection: Connection, reference: str, details: Details, actor: Actor, occasion: Occasion) -> Sequence[str]:
+    """Move a session, or change its place or capacity; those invited are told. Returns their references.
+
+    Raises NotFound (`unknown_session`), Refused (as `plan`; `session_cancelled`, `session_over`, `session_full`).
+    """
+    session = _open(connection, reference, actor, occasion)
+    _possible(details, occasion)
+    invited = _invited(connection, session.id)
+    if len(invited) > details.capacity:
+        raise Refused("session_full", value=reference, capacity=details.capacity, taken=len(invited))
+    columns = _columns(details)
+    told = any(columns[name] != getattr(session, name) for name in ("starts_at", "ends_at", "place", "url"))
+    values = {**columns, "sequence": session.sequence + told}
+    connection.execute(update(TRANSFER_SESSION).where(TRANSFER_SESSION.c.id == session.id).values(values))
+    if not told:
+        return ()
+    moved = Pulled(Subject.PARTICIPATION, Trigger.SET_DATES, "", "", (Kind.TRANSFER_MOVED,))
+    return _tell_each(connection, session, invited, moved, actor, occasion)
+
+
+def cancel(connection: Connection, reference: str, reason: str, actor: Actor, occasion: Occasion) -> Sequence[str]:
+    """Call a session off; those invited are told, and wait for another one. Returns their references.
+
+    Raises NotFound (`unknown_session`), Refused (`not_yours`, `reason_given`, `session_cancelled`, `session_over`).
+    """
+    session = _open(connection, reference, actor, occasion)
+    if not reason.strip():
+        raise Refused("reason_given", trigger=Trigger.CANCEL)
+    invited = _invited(connection, session.id)
+    gone = Pulled(Subject.PARTICIPATION, Trigger.UNINVITE, "", "", (Kind.TRANSFER_CALLED_OFF,))
+    told = _tell_each(connection, session, invited, gone, actor, occasion, reason)
+    values = {"status": "cancelled", "sequence": session.sequence + 1}
+    connection.execute(update(TRANSFER_SESSION).where(TRANSFER_SESSION.c.id == session.id).values(values))
+    return told
+
+
+def invite(
+    connection: Connection, reference: str, participations: Sequence[str], actor: Actor, occasion: Occasion
+) -> Sequence[str]:
+    """Invite participations that this institute accepted; return those newly invited (others were already).
+
+    Raises NotFound (`unknown_session`, `unknown_reference`), Refused (`not_yours`, `handoff_accepted`, `session_full`,
+    `session_cancelled`, `session_over`, `attended`), LostRace. All are invited, or none.
+    """
+    session = _open(connection, reference, actor, occasion)
+    found = [_acceptable(connection, session, each, actor, occasion) for each in participations]
+    new = [one for one in found if one.row.transfer_session_id != session.id]
+    taken = len(_invited(connection, session.id)) + len(new)
+    if taken > session.capacity:
+        raise Refused("session_full", value=reference, capacity=session.capacity, taken=taken)
+    entry = Pulled(Subject.PARTICIPATION, Trigger.INVITE, "", "", (Kind.TRANSFER_INVITATION,))
+    changes = [_entered(one, session, entry, actor, occasion) for one in new]
+    if changes:
+        write(connection, changes)
+    return [one.row.reference for one in new]
+
+
+def attend(
+    connection: Connection, reference: str, participation: str, actor: Actor, occasion: Occasion, *, present: bool
+) -> Applied | None:
+    """Record who was at a session; presence confirms the transfer. Returns what that did, None for an absence.
+
+    Raises NotFound (`unknown_session`, `unknown_reference`), Refused (`not_yours`, `not_invited`, `session_cancelled`,
+    `session_to_come`, or why the transfer cannot be confirmed), LostRace.
+    """
+    session = _session(connection, reference, actor)
+    if session.status == "cancelled":
+        raise Refused("session_cancelled", value=reference)
+    if occasion.at < session.starts_at:
+        raise Refused("session_to_come", value=reference, starts=session.starts_at)
+    stands = _theirs(read(connection, participation, actor), actor, occasion)
+    if stands.row.transfer_session_id != session.id:
+        raise Refused("not_invited", state=stands.row.state, value=reference)
+    day = stands.rules.calendar.local_day(session.starts_at)
+    record_attendance(connection, stands, day, actor, occasion, present=present)
+    if not present or stands.row.state != State.IMMERSED:
+        return None
+    return apply(connection, participation, Request(Subject.PARTICIPATION, Trigger.CONFIRM_TRANSFER), actor, occasion)
+
+
+def listing(connection: Connection, edition: Current, institute_id: int | None = None) -> Sequence[Row[Any]]:
+    """Return an edition's sessions (all, or one institute's) by day, each with how many it invited, and who was there."""
+    concerned = PARTICIPATION.c.state.in_(ON_THE_PATH)
+    attended = concerned & PARTICIPATION.c.attendance_on.is_not(None)
+    query = (
+        select(
+            TRANSFER_SESSION,
+            ORGANISATION.c.code.label("institute"),
+            func.count(case((concerned, 1))).label("invited"),
+            func.count(case((attended, 1))).label("attended"),
+        )
+        .join(ORGANISATION, ORGANISATION.c.id == TRANSFER_SESSION.c.institute_id)
+        .outerjoin(PARTICIPATION, PARTICIPATION.c.transfer_session_id == TRANSFER_SESSION.c.id)
+        .where(TRANSFER_SESSION.c.edition_id == edition.id)
+        .group_by(TRANSFER_SESSION.c.id, ORGANISATION.c.code)
+        .order_by(TRANSFER_SESSION.c.starts_at, TRANSFER_SESSION.c.id)
+    )
+    if institute_id is not None:
+        query = query.where(TRANSFER_SESSION.c.institute_id == institute_id)
+    return connection.execute(query).all()
+
+
+# ---------------------------------------------------------------------------------------------------------- one session
+def _session(connection: Connection, reference: str, actor: Actor) -> Row[Any]:
+    """Return a session of the actor's, locked; another institute's is as unknown as one that does not exist."""
+    query = select(TRANSFER_SESSION).where(TRANSFER_SESSION.c.reference == reference).with_for_update()
+    session = connection.execute(query).first()
+    if session is None or (actor.role is Role.INSTITUTE and session.institute_id not in actor.organisations):
+        raise NotFound("unknown_session", value=reference)
+    _in_charge(session.institute_id, actor)
+    return session
+
+
+def _open(connection: Connection, reference: str, actor: Actor, occasion: Occasion) -> Row[Any]:
+    session = _session(connection, reference, actor)
+    if session.status == "cancelled":
+        raise Refused("session_cancelled", value=reference)
+    if session.ends_at <= occasion.at:
+        raise Refused("session_over", value=reference, ends=session.ends_at)
+    return session
+
+
+def _in_charge(institute_id: int, actor: Actor) -> None:
+    """Only the institute itself, or IFC for it."""
+    if actor.role is not Role.COORDINATOR and (
+        actor.role is not Role.INSTITUTE or institute_id not in actor.organisations
+    ):
+        raise Refused("not_yours", role=actor.role)
+
+
+def _possible(details: Details, occasion: Occasion) -> None:
+    if details.starts_at >= details.ends_at:
+        raise Refused("session_order", starts=details.starts_at, ends=details.ends_at)
+    if details.starts_at <= occasion.at:
+        raise Refused("session_in_past", starts=details.starts_at)
+    if not details.place.strip() and not details.url.strip():
+        raise Refused("session_somewhere")
+    if details.capacity < 1:
+        raise Refused("session_capacity", value=details.capacity)
+
+
+def _columns(details: Details) -> dict[str, Any]:
+    return {
+        "starts_at": details.starts_at,
+        "ends_at": details.ends_at,
+        "place": details.place.strip(),
+        "url": details.url.strip(),
+        "capacity": details.capacity,
+    }
+
+
+# ------------------------------------------------------------------------------------------------------ those concerned
+def _invited(connection: Connection, session_id: int) -> list[int]:
+    query = select(PARTICIPATION.c.id).where(
+        PARTICIPATION.c.transfer_session_id == session_id, PARTICIPATION.c.state.in_(ON_THE_PATH)
+    )
+    return list(connection.execute(query.order_by(PARTICIPATION.c.id)).scalars())
+
+
+def _theirs(stands: Seen, actor: Actor, occasion: Occasion) -> Seen:
+    if actor.role not in stands.snapshot.relations:
+        raise Refused("not_yours", state=stands.row.state, role=actor.role)
+    not_before_the_last(stands, occasion.at)
+    return stands
+
+
+def _acceptable(connection: Connection, session: Row[Any], reference: str, actor: Actor, occasion: Occasion) -> Seen:
+    stands = _theirs(read(connection, reference, actor), actor, occasion)
+    accepted = stands.snapshot.handoff in _IN_CHARGE and stands.row.receiver_id == session.institute_id
+    if not accepted or stands.row.state not in _BEFORE_EVALUATION or stands.row.edition_id != session.edition_id:
+        raise Refused("handoff_accepted", state=stands.row.state, trigger=Trigger.INVITE)
+    if FactKind.ATTENDANCE in stands.snapshot.facts:
+        raise Refused("attended", state=stands.row.state, trigger=Trigger.INVITE)
+    return stands
+
+
+def _entered(
+    stands: Seen, session: Row[Any], entry: Pulled, actor: Actor, occasion: Occasion, reason: str = ""
+) -> Change:
+    """Return the change that invites to a session, or takes the invitation back."""
+    state = stands.row.state
+    there = None if entry.trigger is Trigger.UNINVITE else session.id
+    after = replace(stands.snapshot, transfer_session=there)
+    pulled = (replace(entry, before=state, after=state),)
+    return Change(stands, after, actor, occasion, pulled, reason=reason, data={"session": session.reference})
+
+
+def _tell_each(
+    connection: Connection,
+    session: Row[Any],
+    invited: Sequence[int],
+    entry: Pulled,
+    actor: Actor,
+    occasion: Occasion,
+    reason: str = "",
+) -> Sequence[str]:
+    """Write the entry for those who are still to come; return their references."""
+    stands = [seen(connection, row, actor) for row in read_rows(connection, invited).values()]
+    coming = [
+        one for one in stands if one.row.state in _BEFORE_EVALUATION and FactKind.ATTENDANCE not in one.snapshot.facts
+    ]
+    for one in coming:
+        not_before_the_last(one, occasion.at)
+    if coming:
+        write(connection, [_entered(one, session, entry, actor, occasion, reason) for one in coming])
+    return [one.row.reference for one in coming]

@@ -1,0 +1,206 @@
+"""handoffs between organisations: the return, sessions, packets, tokens, webhooks, the questionnaire and its sample.
+
+A check names every code of its column, so a new code is a new check. On SQLite a table that gets one, or a column, is
+built anew beside the old one (`migrations.env` sets its references aside meanwhile, and looks at them again).
+"""
+
+import sqlalchemy as sa
+import sqlmodel.sql.sqltypes
+from alembic import op
+from alembic.operations import BatchOperations
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+_KINDS_BEFORE = (
+    "approval_requested",
+    "approval_reminder",
+    "approval_overdue",
+    "registration_approved",
+    "registration_declined",
+    "place_confirmed",
+    "trainee_announced",
+    "place_lost",
+    "trainee_withdrawn",
+    "dates_fixed",
+    "trainee_dates_fixed",
+    "place_overdue",
+    "preparation_reminder",
+    "preparation_overdue",
+    "preparation_confirmed",
+    "observation_reminder",
+    "observation_overdue",
+    "presence_requested",
+    "presence_reminder",
+    "presence_overdue",
+    "immersion_confirmed",
+    "absence_recorded",
+    "handoff_offered",
+    "handoff_reminder",
+    "handoff_overdue",
+    "handoff_to_route",
+    "handoff_accepted",
+    "handoff_declined",
+    "handoff_timed_out",
+    "handoff_held",
+    "handoff_closed",
+    "transfer_reminder",
+    "transfer_overdue",
+    "evaluation_requested",
+    "evaluation_reminder",
+    "evaluation_overdue",
+    "path_completed",
+    "participation_withdrawn",
+    "participation_cancelled",
+    "participation_lapsed",
+    "participation_reinstated",
+    "participation_corrected",
+)
+_KINDS = (
+    "approval_requested",
+    "approval_reminder",
+    "approval_overdue",
+    "registration_approved",
+    "registration_declined",
+    "place_confirmed",
+    "trainee_announced",
+    "place_lost",
+    "trainee_withdrawn",
+    "dates_fixed",
+    "trainee_dates_fixed",
+    "place_overdue",
+    "preparation_reminder",
+    "preparation_overdue",
+    "preparation_confirmed",
+    "observation_reminder",
+    "observation_overdue",
+    "presence_requested",
+    "presence_reminder",
+    "presence_overdue",
+    "immersion_confirmed",
+    "absence_recorded",
+    "handoff_offered",
+    "handoff_reminder",
+    "handoff_overdue",
+    "handoff_to_route",
+    "handoff_accepted",
+    "handoff_declined",
+    "handoff_timed_out",
+    "handoff_held",
+    "handoff_closed",
+    "transfer_reminder",
+    "transfer_overdue",
+    "transfer_invitation",
+    "transfer_moved",
+    "transfer_called_off",
+    "return_held",
+    "return_sent_back",
+    "return_reminder",
+    "return_overdue",
+    "evaluation_requested",
+    "evaluation_reminder",
+    "evaluation_overdue",
+    "path_completed",
+    "participation_withdrawn",
+    "participation_cancelled",
+    "participation_lapsed",
+    "participation_reinstated",
+    "participation_corrected",
+)
+_SUBJECTS_BEFORE = ("participation", "placement", "handoff")
+_SUBJECTS = ("participation", "placement", "handoff", "return")
+_FACT_KIND_BEFORE = ("approval", "preparation", "observation", "presence", "transfer", "evaluation")
+_FACT_KIND = ("approval", "preparation", "observation", "presence", "transfer", "evaluation", "attendance", "note")
+# table, column, its codes before and after
+_CODES = (
+    ("message", "kind", _KINDS_BEFORE, _KINDS),
+    ("deadline", "subject", _SUBJECTS_BEFORE, _SUBJECTS),
+    ("fact", "kind", _FACT_KIND_BEFORE, _FACT_KIND),
+    ("notification", "kind", _KINDS_BEFORE, _KINDS),
+    ("notification", "subject", _SUBJECTS_BEFORE, _SUBJECTS),
+)
+
+
+def upgrade() -> None:
+    """Apply."""
+    op.create_table(
+        "transfer_session",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("reference", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("edition_id", sa.Integer(), nullable=False),
+        sa.Column("institute_id", sa.Integer(), nullable=False),
+        sa.Column("status", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("starts_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("ends_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("place", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("url", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("capacity", sa.Integer(), nullable=False),
+        sa.Column("sequence", sa.Integer(), nullable=False),
+        sa.CheckConstraint("place <> '' OR url <> ''", name=op.f("ck_transfer_session_somewhere")),
+        sa.CheckConstraint("status IN ('planned', 'cancelled')", name=op.f("ck_transfer_session_status")),
+        sa.CheckConstraint("capacity > 0", name=op.f("ck_transfer_session_capacity")),
+        sa.CheckConstraint("starts_at < ends_at", name=op.f("ck_transfer_session_in_order")),
+        sa.ForeignKeyConstraint(["edition_id"], ["edition.id"], name=op.f("fk_transfer_session_edition_id")),
+        sa.ForeignKeyConstraint(["institute_id"], ["organisation.id"], name=op.f("fk_transfer_session_institute_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_transfer_session")),
+        sa.UniqueConstraint("reference", name=op.f("uq_transfer_session_reference")),
+    )
+    op.create_index("ix_transfer_session_institute_id", "transfer_session", ["institute_id", "starts_at"], unique=False)
+    with op.batch_alter_table("participation") as batch:
+        batch.add_column(sa.Column("return_round", sa.Integer(), nullable=False, server_default="0"))
+        batch.add_column(sa.Column("transfer_session_id", sa.Integer(), nullable=True))
+        batch.add_column(sa.Column("attendance_on", sa.Date(), nullable=True))
+        batch.add_column(sa.Column("note_on", sa.Date(), nullable=True))
+        batch.create_foreign_key(
+            "fk_participation_transfer_session_id", "transfer_session", ["transfer_session_id"], ["id"]
+        )
+        batch.create_index("ix_participation_transfer_session_id", ["transfer_session_id"], unique=False)
+        # the default was for the rows that were there
+    with op.batch_alter_table("participation") as batch:
+        batch.alter_column("return_round", server_default=None)
+    with op.batch_alter_table("handoff") as batch:
+        batch.add_column(sa.Column("sent_back", sa.Boolean(), nullable=False, server_default=sa.false()))
+        # the default was for the rows that were there
+    with op.batch_alter_table("handoff") as batch:
+        batch.alter_column("sent_back", server_default=None)
+    with op.batch_alter_table("message") as batch:
+        _recheck(batch, "message", "kind", _KINDS)
+    with op.batch_alter_table("deadline") as batch:
+        _recheck(batch, "deadline", "subject", _SUBJECTS)
+    with op.batch_alter_table("fact") as batch:
+        _recheck(batch, "fact", "kind", _FACT_KIND)
+    with op.batch_alter_table("notification") as batch:
+        _recheck(batch, "notification", "kind", _KINDS)
+        _recheck(batch, "notification", "subject", _SUBJECTS)
+
+
+def downgrade() -> None:
+    """Take back: what only this revision knows is lost."""
+    with op.batch_alter_table("notification") as batch:
+        _recheck(batch, "notification", "kind", _KINDS_BEFORE)
+        _recheck(batch, "notification", "subject", _SUBJECTS_BEFORE)
+    with op.batch_alter_table("fact") as batch:
+        _recheck(batch, "fact", "kind", _FACT_KIND_BEFORE)
+    with op.batch_alter_table("deadline") as batch:
+        _recheck(batch, "deadline", "subject", _SUBJECTS_BEFORE)
+    with op.batch_alter_table("message") as batch:
+        _recheck(batch, "message", "kind", _KINDS_BEFORE)
+    with op.batch_alter_table("handoff") as batch:
+        batch.drop_column("sent_back")
+    with op.batch_alter_table("participation") as batch:
+        batch.drop_index("ix_participation_transfer_session_id")
+        batch.drop_column("return_round")
+        batch.drop_constraint("fk_participation_transfer_session_id", type_="foreignkey")
+        batch.drop_column("transfer_session_id")
+        batch.drop_column("attendance_on")
+        batch.drop_column("note_on")
+    op.drop_table("transfer_session")
+
+
+def _recheck(batch: BatchOperations, table: str, column: str, codes: tuple[str, ...]) -> None:
+    """Say anew which codes a column may hold."""
+    quoted = ", ".join(f"'{code}'" for code in codes)
+    batch.drop_constraint(op.f(f"ck_{table}_{column}"), type_="check")
+    batch.create_check_constraint(op.f(f"ck_{table}_{column}"), f"{column} IN ({quoted})")
