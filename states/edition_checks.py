@@ -1,0 +1,173 @@
+"""What no single value of an edition file shows: names that do not exist, overlaps, gaps, dates out of order."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from core.errors import Problem
+from states.edition_parts import EditionFile, LadderPart, OrganisationPart, StepPart, routes_of_part
+from states.names import HandoffStatus, Role, StepAction, Subject
+from states.process import Process
+from states.routing import overlap
+from states.tables import HANDOFF, PARTICIPATION_PROCESSES
+
+if TYPE_CHECKING:
+    from states.rules import Route
+
+_LONGEST_HOLIDAY_DAYS = 100
+_FIRST_YEAR, _LAST_YEAR = 2000, 2100
+_WRITTEN_TO = (Role.TEACHER, Role.DIRECTOR, Role.COMPANY, Role.INSTITUTE, Role.COORDINATOR)
+
+
+def inconsistencies(edition: EditionFile) -> Iterator[Problem]:
+    """Yield what no single value shows: names that do not exist, overlaps, gaps, dates out of order."""
+    process = PARTICIPATION_PROCESSES.get(edition.process)
+    if process is None:
+        allowed = tuple(PARTICIPATION_PROCESSES)
+        yield Problem("edition_bad_value", column="process", value=edition.process, params={"allowed": allowed})
+        return
+    yield from _dates_out_of_order(edition)
+    yield from _bad_organisations(edition)
+    yield from _bad_routes(edition)
+    yield from _bad_deadlines(edition, {Subject.PARTICIPATION: process, Subject.HANDOFF: HANDOFF})
+    if edition.immersion.min_half_days > edition.immersion.half_days:
+        yield _order("immersion.min_half_days", edition.immersion.min_half_days, edition.immersion.half_days)
+
+
+def _dates_out_of_order(edition: EditionFile) -> Iterator[Problem]:
+    dates = {
+        "opens": edition.opens,
+        "cutoffs.allocation": edition.cutoffs.allocation,
+        "cutoffs.placement": edition.cutoffs.placement,
+        "closes": edition.closes,
+    }
+    for key, day in dates.items():
+        if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
+            yield _order(key, day, f"{_FIRST_YEAR}–{_LAST_YEAR}")
+    keys = list(dates)
+    for earlier, later in pairwise(keys):
+        if dates[earlier] > dates[later]:
+            yield _order(later, dates[later], f"{earlier} = {dates[earlier]}")
+    for number, holiday in enumerate(edition.calendar.school_holidays):
+        if holiday.first > holiday.last:
+            yield _order(f"calendar.school_holidays[{number}].last", holiday.last, f"first = {holiday.first}")
+        elif (holiday.last - holiday.first).days > _LONGEST_HOLIDAY_DAYS:
+            last = date.fromordinal(holiday.first.toordinal() + _LONGEST_HOLIDAY_DAYS)
+            yield _order(f"calendar.school_holidays[{number}].last", holiday.last, f"≤ {last}")
+
+
+def _order(key: str, value: object, bound: object) -> Problem:
+    return Problem("edition_order", column=key, value=str(value), params={"bound": str(bound)})
+
+
+def _bad_organisations(edition: EditionFile) -> Iterator[Problem]:
+    yield from _twice("institutes", [part.code for part in edition.institutes])
+    yield from _twice("basins", [part.code for part in edition.basins])
+    parts = {"ifc": (edition.ifc, Role.COORDINATOR), "committee": (edition.committee, Role.COMMITTEE)}
+    parts |= {f"institutes[{n}]": (part, Role.INSTITUTE) for n, part in enumerate(edition.institutes)}
+    for key, (part, role) in parts.items():
+        for number, contact in enumerate(part.contacts):
+            if contact.role is not role:
+                column = f"{key}.contacts[{number}].role"
+                yield Problem("edition_bad_value", column=column, value=contact.role, params={"allowed": (role,)})
+    yield from _shared_addresses({key: part for key, (part, _) in parts.items()})
+
+
+def _shared_addresses(parts: Mapping[str, OrganisationPart]) -> Iterator[Problem]:
+    """Yield addresses that are given two names; one person may well answer for two organisations."""
+    known: dict[str, tuple[str, str]] = {}
+    for key, part in parts.items():
+        for number, contact in enumerate(part.contacts):
+            name = f"{contact.first_name} {contact.last_name}"
+            first, place = known.setdefault(contact.email.lower(), (name, f"{key}.contacts[{number}]"))
+            if first != name:
+                column = f"{key}.contacts[{number}].email"
+                yield Problem("edition_other_name", column=column, value=contact.email, params={"other": place})
+
+
+def _twice(table: str, codes: list[str]) -> Iterator[Problem]:
+    for number, code in enumerate(codes):
+        if code in codes[:number]:
+            params = {"other": f"{table}[{codes.index(code)}]"}
+            yield Problem("edition_duplicate", column=f"{table}[{number}].code", value=code, params=params)
+
+
+def _bad_routes(edition: EditionFile) -> Iterator[Problem]:
+    known = tuple(part.code for part in edition.institutes)
+    seen: list[tuple[int, Route]] = []
+    for number, part in enumerate(edition.routes):
+        key = f"routes[{number}]"
+        if part.institute not in known:
+            params = {"allowed": known}
+            yield Problem("edition_unknown_institute", column=f"{key}.institute", value=part.institute, params=params)
+        if part.first and part.last and part.first > part.last:
+            yield _order(f"{key}.last", part.last, f"first = {part.first}")
+        for route in routes_of_part(part):
+            other = next((place for place, earlier in seen if overlap(earlier, route)), None)
+            seen.append((number, route))
+            if other is not None:
+                value = f"{route.network} / {route.education}"
+                yield Problem("edition_route_overlap", column=key, value=value, params={"other": f"routes[{other}]"})
+
+
+def _bad_deadlines(edition: EditionFile, processes: Mapping[Subject, Process]) -> Iterator[Problem]:
+    given = edition.deadlines
+    for subject, states in given.items():
+        if subject not in processes:
+            params = {"allowed": tuple(processes)}
+            yield Problem("edition_unknown_key", column=f"deadlines.{subject}", value=subject, params=params)
+            continue
+        process = processes[Subject(subject)]
+        for state, rules in states.items():
+            yield from _bad_state(process, state, rules, f"deadlines.{subject}.{state}")
+    for name, process in processes.items():
+        for state, spec in process.states.items():
+            for rule in spec.rules:
+                if rule not in given.get(name, {}).get(state, {}):
+                    yield Problem("edition_missing_deadline", column=f"deadlines.{name}.{state}.{rule}")
+
+
+def _bad_state(process: Process, state: str, rules: Mapping[str, LadderPart], key: str) -> Iterator[Problem]:
+    open_states = process.open_states
+    if state not in open_states:
+        yield Problem("edition_unknown_state", column=key, value=state, params={"allowed": open_states})
+        return
+    known = tuple(process.states[state].rules)
+    for rule, ladder in rules.items():
+        if rule not in known:
+            yield Problem("edition_unknown_rule", column=f"{key}.{rule}", value=rule, params={"allowed": known})
+        for number, (step, later) in enumerate(pairwise(ladder.steps)):
+            if step.do not in _TELLS or (step.unit == later.unit and step.offset > later.offset):
+                column = f"{key}.{rule}.steps[{number + 1}]"
+                bound = f"steps[{number}] = {step.offset} {step.unit}, {step.do}"
+                yield _order(column, f"{later.offset} {later.unit}, {later.do}", bound)
+        for number, step in enumerate(ladder.steps):
+            yield from _bad_step(process.subject, state, step, f"{key}.{rule}.steps[{number}]")
+
+
+_TELLS = (StepAction.REMIND, StepAction.ESCALATE)
+
+# What may end what: an expiry is an act of the table, which has it only there.
+_ENDS: Mapping[tuple[Subject, str], tuple[StepAction, ...]] = {
+    (Subject.PARTICIPATION, ""): (StepAction.LAPSE, StepAction.CANCEL),
+    (Subject.HANDOFF, HandoffStatus.OFFERED): (StepAction.TIME_OUT,),
+}
+
+
+def _bad_step(subject: Subject, state: str, step: StepPart, key: str) -> Iterator[Problem]:
+    tells = step.do in _TELLS
+    if tells and step.audience is None:
+        yield Problem("edition_missing_key", column=f"{key}.audience")
+    if tells and step.audience not in {None, *_WRITTEN_TO}:
+        audiences = {"allowed": _WRITTEN_TO}
+        yield Problem("edition_unknown_audience", column=f"{key}.audience", value=str(step.audience), params=audiences)
+    if tells and step.message is None:
+        yield Problem("edition_missing_key", column=f"{key}.message")
+    if not tells and (step.audience or step.message):
+        column = f"{key}.{'audience' if step.audience else 'message'}"
+        yield Problem("edition_unknown_key", column=column, params={"allowed": ("offset", "unit", "do")})
+    ends = _ENDS.get((subject, state), ()) if subject is Subject.HANDOFF else _ENDS[subject, ""]
+    if not tells and step.do not in ends:
+        allowed = (*_TELLS, *ends)
+        yield Problem("edition_bad_value", column=f"{key}.do", value=step.do, params={"allowed": allowed})

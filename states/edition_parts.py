@@ -1,0 +1,161 @@
+"""The parts of an edition file: which keys it may have, and what each may hold on its own."""
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, StrictStr
+
+from core.addresses import is_address
+from states.names import Education, Kind, Network, ParticipantKind, Role, StepAction
+from states.rules import Route
+
+_NO_CONTROL = r"^[^\x00-\x1f\x7f]*$"
+Text = Annotated[StrictStr, Field(min_length=1, max_length=400, pattern=_NO_CONTROL)]
+
+
+def _not_a_number(value: object) -> object:
+    if isinstance(value, int | float):
+        message = "a day is written 2018-09-03, without quotes"
+        raise ValueError(message)  # noqa: TRY004 - pydantic turns it into a fault of the file
+    return value
+
+
+Day = Annotated[date, BeforeValidator(_not_a_number)]  # pydantic would read 0 as 1970-01-01
+
+
+def _plain_address(value: str) -> str:
+    if not is_address(value):
+        message = "an address, as prenom.nom@ecole.example"
+        raise ValueError(message)
+    return value
+
+
+Address = Annotated[StrictStr, AfterValidator(_plain_address)]
+_MAX_OFFSET_DAYS = 400
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ContactPart(Part):
+    """Somebody who answers for an organisation; the order of the list is the order in which they are asked."""
+
+    first_name: Text
+    last_name: Text
+    email: Address
+    role: Role
+    phone: Annotated[StrictStr, Field(max_length=40, pattern=_NO_CONTROL)] = ""
+    language: Literal["fr", "en"] = "fr"
+
+
+class OrganisationPart(Part):
+    """IFC, the committee or an institute."""
+
+    code: Text
+    name: Text
+    contacts: tuple[ContactPart, ...] = Field(min_length=1)
+
+
+class RoutePart(Part):
+    """Which institute serves a network, for the kinds of education and of participant named, between two days."""
+
+    network: Network
+    education: tuple[Education, ...] = Field(min_length=1)
+    institute: Text
+    status: Literal["confirmed", "to_confirm"]
+    kinds: tuple[ParticipantKind, ...] = Field(default=tuple(ParticipantKind), min_length=1)
+    first: Day | None = None
+    last: Day | None = None
+
+
+class HolidayPart(Part):
+    """A school holiday, first and last day included."""
+
+    name: Text
+    first: Day
+    last: Day
+
+
+class CalendarPart(Part):
+    """The calendar; public holidays are known, school holidays are given."""
+
+    hour: Annotated[StrictStr, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "08:00"
+    school_holidays: tuple[HolidayPart, ...] = ()
+
+
+class BasinPart(Part):
+    """A geographic basin with its collective training days."""
+
+    code: Text
+    name: Text
+    collective_days: tuple[Day, ...] = ()
+
+
+class StepPart(Part):
+    """One rung of a ladder."""
+
+    offset: Annotated[StrictInt, Field(ge=-_MAX_OFFSET_DAYS, le=_MAX_OFFSET_DAYS)]
+    unit: Literal["working_days", "days"]
+    do: StepAction
+    audience: Role | None = None
+    message: Kind | None = None
+
+
+class LadderPart(Part):
+    """The rungs of one rule, in order."""
+
+    steps: tuple[StepPart, ...] = Field(min_length=1)
+
+
+class ImmersionPart(Part):
+    """How long an immersion is, and how much of it counts."""
+
+    half_days: Annotated[StrictInt, Field(ge=1, le=20)]
+    min_half_days: Annotated[StrictInt, Field(ge=1, le=20)]
+
+
+class PreparationPart(Part):
+    """Where the e-learning module is."""
+
+    url: Annotated[StrictStr, Field(pattern=r"^https://\S+$")]
+
+
+class CutoffsPart(Part):
+    """From which day places are given, and the day on which whoever has none is cancelled."""
+
+    allocation: Day
+    placement: Day
+
+
+class EditionFile(Part):
+    """An edition file, valid."""
+
+    code: Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,30}$")]
+    title: Text
+    process: StrictStr
+    opens: Day
+    closes: Day
+    immersion: ImmersionPart
+    preparation: PreparationPart
+    cutoffs: CutoffsPart
+    calendar: CalendarPart
+    basins: tuple[BasinPart, ...] = ()
+    ifc: OrganisationPart
+    committee: OrganisationPart
+    institutes: tuple[OrganisationPart, ...] = Field(min_length=1)
+    routes: tuple[RoutePart, ...] = ()
+    deadlines: Mapping[str, Mapping[str, Mapping[str, LadderPart]]]
+
+    def canonical(self) -> str:
+        """Return the content as canonical JSON: the same for files that differ in layout only."""
+        return json.dumps(self.model_dump(mode="json"), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def routes_of_part(part: RoutePart) -> Iterator[Route]:
+    """Yield the routes of one row of the file, one for each kind of education."""
+    to_confirm = part.status == "to_confirm"
+    for education in part.education:
+        yield Route(part.network, education, part.institute, to_confirm, part.kinds, part.first, part.last)
