@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +11,7 @@ from cli import console
 from cli.opening import database, settings_of, writing
 from cli.options import AsJson, At, By, Directory, Key, Reason, Reference, moment, told
 from core.clock import iso, wall_now
-from core.errors import LostRace, UsageError
+from core.errors import UsageError
 from states.names import Role, Trigger
 from states.tables import PARTICIPATION_PROCESSES
 
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from actions.apply import Applied, Request
     from core.settings import Settings
 
-_MOST_TRIES = 5
 _LONGEST_KEY = 200
 _HALF_DAYS = range(21)
 _PEOPLE = tuple(role for role in Role if role is not Role.SYSTEM)
@@ -63,27 +61,18 @@ def act(
 def perform(
     settings: "Settings", reference: str, request: RequestOf, role: Role, email: str, at: datetime
 ) -> "Applied":
-    """Do one act in a transaction of its own; a lost race is tried again in a fresh one before it is told.
-
-    A caller's key written by somebody else at the same moment is such a race too: the next try finds it.
-    """
-    from sqlalchemy.exc import IntegrityError
-
+    """Do one act in a transaction of its own; a lost race is tried again before it is told."""
     from actions.apply import apply
     from actions.occasion import Occasion
     from actions.people import actor
+    from jobs.attempts import attempt
+
+    def once(connection: "Connection") -> "Applied":
+        who_acts = actor(connection, role, email, "cli")
+        return apply(connection, reference.strip(), request(connection), who_acts, Occasion(at, wall_now()))
 
     with database(settings) as engine:
-
-        def once() -> "Applied":
-            with engine.begin() as connection:
-                who_acts = actor(connection, role, email, "cli")
-                return apply(connection, reference.strip(), request(connection), who_acts, Occasion(at, wall_now()))
-
-        for _ in range(_MOST_TRIES - 1):
-            with suppress(LostRace, IntegrityError):
-                return once()
-        return once()
+        return attempt(engine, once)
 
 
 def tell(applied: "Applied", at: datetime, *, as_json: bool) -> None:

@@ -13,6 +13,7 @@ from cli.opening import read_file, reading, settings_of, writing
 from cli.options import AsJson, At, Directory, EditionCode, moment, told
 from core.clock import wall_now
 from core.errors import InvalidFile
+from notifications import refusals
 
 if TYPE_CHECKING:
     from actions.imports import Report
@@ -104,7 +105,7 @@ def _bar() -> Iterator[Progress]:
 
 
 def _tell(report: "Report", edition: str, *, dry_run: bool, as_json: bool) -> None:
-    rejected = failures.problems(report.rejected)
+    rejected = refusals.problems(report.rejected)
     if as_json:
         told_report = {
             "edition": edition,

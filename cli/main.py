@@ -26,6 +26,7 @@ from cli import (
 )
 from cli.options import told
 from core.errors import InvalidFile, ProductError, UsageError
+from notifications import refusals
 from notifications.words import label
 
 _INTERRUPTED = 130
@@ -140,9 +141,9 @@ def _refuse(error: Exception, *, as_json: bool) -> int:
         console.note(str(error))
         return failures.WRONG_USAGE
     told_error: ProductError = failures.known(error)
-    console.note(failures.sentence(told_error))
+    console.note(refusals.sentence(told_error))
     if as_json:
-        console.document(failures.refusal(told_error))
+        console.document(refusals.refusal(told_error))
     else:
         _explain(told_error)
     return failures.status(told_error)
@@ -150,10 +151,10 @@ def _refuse(error: Exception, *, as_json: bool) -> int:
 
 def _explain(error: ProductError) -> None:
     """Say what would be possible, what changed, or each fault of a file."""
-    for text in failures.details(error):
+    for text in refusals.details(error):
         console.note(text)
     if isinstance(error, InvalidFile):
-        importing.show_problems(failures.problems(error.problems), err=True)
+        importing.show_problems(refusals.problems(error.problems), err=True)
 
 
 def main() -> None:

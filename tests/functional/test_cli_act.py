@@ -218,9 +218,9 @@ def test_race_lost_again_and_again_is_told(loaded: str, call: Call, monkeypatch:
 def test_control_without_trying_again_one_lost_race_is_enough(
     loaded: str, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import cli.acting
+    import jobs.attempts
 
-    monkeypatch.setattr(cli.acting, "_MOST_TRIES", 1)
+    monkeypatch.setattr(jobs.attempts, "_MOST_TRIES", 1)
     losing(1, monkeypatch)
 
     assert call(*APPROVE, "--json").refused["code"] == "lost_race"

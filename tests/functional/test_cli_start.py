@@ -180,10 +180,10 @@ def test_our_own_fault_is_told_with_its_place_and_nothing_else(monkeypatch: pyte
 
 
 def test_every_error_of_the_tables_has_a_sentence() -> None:
-    from cli import failures
+    from core import faults
     from notifications.words import say
 
-    codes = itertools.chain(failures._SQLITE.values(), failures._POSTGRESQL.values())
+    codes = itertools.chain(faults._SQLITE.values(), faults._POSTGRESQL.values())
 
     assert all(say(code).endswith(".") for code in codes)
 
