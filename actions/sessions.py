@@ -145,7 +145,7 @@ def attend(
 
 
 def listing(connection: Connection, edition: Current, institute_id: int | None = None) -> Sequence[Row[Any]]:
-    """Return an edition's sessions (all, or one institute's) by day, each with how many it invited, and who was there."""
+    """Return an edition's sessions (all, or one institute's) by day, with how many were invited and how many came."""
     concerned = PARTICIPATION.c.state.in_(ON_THE_PATH)
     attended = concerned & PARTICIPATION.c.attendance_on.is_not(None)
     query = (

@@ -204,7 +204,7 @@ def _requested(change: Change, step: Pulled) -> dict[str, Any]:
         "purpose": _PURPOSES[step.subject].value,
         "round": _round(change, step) + 1,
         "status": str(step.after),
-        "sender_id": (row.receiver_id or row.ifc_id) if back else row.ifc_id,
+        "sender_id": _transferred_by(change) if back else row.ifc_id,
         "receiver_id": row.ifc_id if back else None,
         "since": change.occasion.at,
         "offered_at": change.occasion.at if offered else None,
@@ -212,6 +212,13 @@ def _requested(change: Change, step: Pulled) -> dict[str, Any]:
         "sent_back": step.before == HandoffStatus.DECLINED and back,
         "look_at": change.occasion.at if offered or not back else None,
     }
+
+
+def _transferred_by(change: Change) -> int:
+    """Return whoever was in charge of the transfer: IFC, where a correction says that it took place."""
+    row = change.seen.row
+    corrected = _created(change, Trigger.REQUEST, Subject.HANDOFF)
+    return row.ifc_id if corrected or row.receiver_id is None else row.receiver_id
 
 
 def _offered(change: Change, step: Pulled) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from states.edition_parts import EditionFile, LadderPart, OrganisationPart, Step
 from states.names import HandoffStatus, Role, StepAction, Subject
 from states.process import Process
 from states.routing import overlap
-from states.tables import HANDOFF, PARTICIPATION_PROCESSES
+from states.tables import HANDOFF, PARTICIPATION_PROCESSES, RETURN
 
 if TYPE_CHECKING:
     from states.rules import Route
@@ -30,7 +30,9 @@ def inconsistencies(edition: EditionFile) -> Iterator[Problem]:
     yield from _dates_out_of_order(edition)
     yield from _bad_organisations(edition)
     yield from _bad_routes(edition)
-    yield from _bad_deadlines(edition, {Subject.PARTICIPATION: process, Subject.HANDOFF: HANDOFF})
+    yield from _bad_deadlines(
+        edition, {Subject.PARTICIPATION: process, Subject.HANDOFF: HANDOFF, Subject.RETURN: RETURN}
+    )
     if edition.immersion.min_half_days > edition.immersion.half_days:
         yield _order("immersion.min_half_days", edition.immersion.min_half_days, edition.immersion.half_days)
 
@@ -167,7 +169,7 @@ def _bad_step(subject: Subject, state: str, step: StepPart, key: str) -> Iterato
     if not tells and (step.audience or step.message):
         column = f"{key}.{'audience' if step.audience else 'message'}"
         yield Problem("edition_unknown_key", column=column, params={"allowed": ("offset", "unit", "do")})
-    ends = _ENDS.get((subject, state), ()) if subject is Subject.HANDOFF else _ENDS[subject, ""]
+    ends = _ENDS.get((subject, state if subject is Subject.HANDOFF else ""), ())
     if not tells and step.do not in ends:
         allowed = (*_TELLS, *ends)
         yield Problem("edition_bad_value", column=f"{key}.do", value=step.do, params={"allowed": allowed})

@@ -33,7 +33,7 @@ class Row:
 class StateSpec:
     """One state: who owes which act, and which deadline rules hang on it with their anchors.
 
-    The first rule is the one that the act meets. A state without an act is final.
+    The first rule is the one that the act meets, unless it is the closing's. A state without an act is final.
     """
 
     owed_by: Role | None = None
@@ -47,8 +47,8 @@ class StateSpec:
 
     @property
     def act_rule(self) -> str:
-        """The rule that is met when the owed act is done; empty when no rule is."""
-        return next(iter(self.rules), "")
+        """The rule that is met when the owed act is done; empty when no rule is: the closing waits for no act."""
+        return next((rule for rule, anchor in self.rules.items() if anchor is not Anchor.CLOSING), "")
 
 
 @dataclass(frozen=True, eq=False)

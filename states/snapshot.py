@@ -12,10 +12,10 @@ from states.process import START
 class Snapshot:
     """One participation with the facts its guards read; whatever changes one of them bumps the participation's version.
 
-    `placement`, `handoff` and `returned` (the return to IFC) are the latest tried, whatever became of them; `sent_back`:
-    this return follows one that IFC declined. `transfer_session` is the id of the one invited to. Days are local dates
-    of the programme; `half_days` is the presence recorded so far, None while nothing is. `relations` are the roles that
-    the actor holds towards this participation.
+    `placement`, `handoff` and `returned` (the return to IFC) are the latest tried, whatever became of them;
+    `sent_back`: this return follows one that IFC declined; `transfer_session` is the id of the one invited to. Days are
+    local dates of the programme; `half_days` is the presence recorded so far, None while nothing is. `relations` are
+    the roles that the actor holds towards this participation.
     """
 
     state: str = START

@@ -222,7 +222,7 @@ def test_process_that_read_before_another_wrote_does_all_again_when_nothing_is_c
 def _without_handoffs_status(monkeypatch: pytest.MonkeyPatch) -> None:
     from actions import writing
 
-    for name in ("_SET_HANDOFF", "_ADDRESS_HANDOFF"):
+    for name in ("_SET_HANDOFF", "_OFFER_HANDOFF"):
         naked = getattr(writing, name)._clone()
         naked._where_criteria = naked._where_criteria[:-1]
         monkeypatch.setattr(writing, name, naked)

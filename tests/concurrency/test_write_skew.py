@@ -106,7 +106,7 @@ SKEWS = {
         _STATE.format("JOIN journal j ON j.chain_id = p.id", "transferred", "j.trigger = 'withdraw'"),
     ),
     "evaluation, handoff voided": Skew(
-        worlds.transferred, Role.TEACHER, Request(P, Trigger.EVALUATE), worlds.EVALUATED_AT, void_handoff,
+        worlds.returned, Role.TEACHER, Request(P, Trigger.EVALUATE), worlds.EVALUATED_AT, void_handoff,
         _STATE.format(_HANDOFF, "evaluated", "h.status <> 'completed'"),
     ),
 }  # fmt: skip

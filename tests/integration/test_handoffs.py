@@ -30,7 +30,7 @@ def world(databases: Databases, database_kind: Kind, tmp_path: Path) -> Iterator
 def rounds(world: World, participation_id: int = 1) -> list[tuple[object, ...]]:
     query = (
         "SELECT h.round, h.status, o.code, h.because FROM handoff h LEFT JOIN organisation o ON o.id = h.receiver_id"
-        " WHERE participation_id = :p ORDER BY h.round"
+        " WHERE participation_id = :p AND h.purpose = 'transfer' ORDER BY h.round"
     )
     return [tuple(row) for row in world.rows(query, p=participation_id)]
 

@@ -16,14 +16,14 @@ from actions.erasure import erase
 from actions.figures import status
 from actions.imports import FileKind, import_file
 from actions.occasion import Occasion, system
-from actions.owed import owing
+from actions.owed import owing, with_receiver
 from actions.reports import handoffs, story
 from core.clock import parse_moment
 from core.errors import NotFound
 from models import metadata
 from states.edition import read_edition
 from states.names import DeadlineStatus, HandoffStatus, PlacementStatus, Role, State, Subject, Trigger
-from states.tables import HANDOFF, PARTICIPATION_PROCESSES
+from states.tables import HANDOFF, PARTICIPATION_PROCESSES, RETURN
 from tests.functional.conftest import EDITION, EVA, JO, OFFERS, REGISTRATIONS, ZOE
 
 REGISTERED = parse_moment("2018-09-17T09:00")
@@ -396,7 +396,7 @@ def row(**more: Any) -> Any:
         "school_id": 1,
         "receiver_kind": "institute",
     }
-    return SimpleNamespace(**{**stands, **more})
+    return SimpleNamespace(**{"returned": None, **stands, **more})
 
 
 EVERY_STATE = [(version, state) for version, process in PARTICIPATION_PROCESSES.items() for state in process.states]
@@ -424,6 +424,17 @@ def test_while_immersed_the_open_handoff_says_who_owes(handoff: HandoffStatus) -
         assert (owed.role, owed.act) == (Role.INSTITUTE, Trigger.CONFIRM_TRANSFER)
     else:
         assert (owed.role, owed.act) == (spec.owed_by, spec.act)
+
+
+@pytest.mark.parametrize("returned", [status for status, spec in RETURN.states.items() if not spec.final])
+def test_while_transferred_the_open_return_says_who_owes_and_who_is_in_charge(returned: HandoffStatus) -> None:
+    spec = RETURN.states[returned]
+    stands = row(state=State.TRANSFERRED, handoff=HandoffStatus.COMPLETED, returned=returned)
+
+    (owed,) = owing(stands)
+
+    assert (owed.role, owed.act, owed.subject) == (spec.owed_by, spec.act, Subject.RETURN)
+    assert with_receiver(stands) is (returned is HandoffStatus.TO_ROUTE)  # sent back: with the institute again
 
 
 @pytest.mark.parametrize("handoff", [HandoffStatus.OFFERED, HandoffStatus.ACCEPTED])

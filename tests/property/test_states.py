@@ -17,7 +17,7 @@ from states.guards import SEAT_HELD
 from states.names import FactKind, HandoffStatus, PlacementStatus, Role, State, Subject, Trigger
 from states.process import START, Process
 from states.snapshot import Command, Snapshot
-from states.tables import HANDOFF, PLACEMENT
+from states.tables import HANDOFF, PLACEMENT, RETURN
 from tests.unit.test_states_examples import (
     EVERY_STATE,
     FIRST_DAY,
@@ -30,6 +30,12 @@ from tests.unit.test_states_examples import (
 )
 
 IFC, INSTITUTE = 1, 2  # receivers
+TABLES = {
+    Subject.PARTICIPATION: PROCESSES["2018"],
+    Subject.PLACEMENT: PLACEMENT,
+    Subject.HANDOFF: HANDOFF,
+    Subject.RETURN: RETURN,
+}
 STARTS = datetime(2018, 9, 17, 8, tzinfo=UTC)
 
 # ------------------------------------------------------------------------------------------- a participation, its life
@@ -102,8 +108,8 @@ class Life:
             if self.seen.placed:
                 facts = {**self.seen.facts, FactKind.PRESENCE: today}
                 self.seen = replace(self.seen, facts=facts, half_days=data["half_days"])
-        elif data["kind"] is FactKind.PREPARATION:
-            self.seen = replace(self.seen, facts={FactKind.PREPARATION: today, **self.seen.facts})
+        elif data["kind"] in {FactKind.PREPARATION, FactKind.ATTENDANCE, FactKind.NOTE}:
+            self.seen = replace(self.seen, facts={data["kind"]: today, **self.seen.facts}, transfer_session=1)
 
     def _moved(self, days: tuple[date | None, date | None]) -> None:
         """Days move between acts; their deadlines are for `deadline_changes`, tested on its own."""
@@ -124,7 +130,7 @@ class Life:
             self._follows(decision, data["receiver"])
 
     def _table(self, subject: Subject) -> Process:
-        return {Subject.PARTICIPATION: self.process, Subject.PLACEMENT: PLACEMENT, Subject.HANDOFF: HANDOFF}[subject]
+        return {**TABLES, Subject.PARTICIPATION: self.process}[subject]
 
     def _deadlines(self, decision: Decision, before: Snapshot) -> None:
         """What hung before, less what ended, and what opened, is what hangs afterwards."""
@@ -138,7 +144,7 @@ class Life:
         today = self.rules.calendar.local_day(self.at)
         return {
             (table.subject, rule)
-            for table in (self.process, HANDOFF)
+            for table in (self.process, HANDOFF, RETURN)
             for rule in standing(table, self.rules, seen, today)
         }
 
@@ -219,6 +225,9 @@ def test_life_in_any_order_never_lets_facts_shrink_but_by_correction(start: tupl
         facts=st.dictionaries(st.sampled_from(FactKind), st.just(date(2019, 1, 10))),
         half_days=st.sampled_from([None, 0, 3, 4]),
         relations=st.frozensets(st.sampled_from(Role)),
+        returned=st.sampled_from([None, *HandoffStatus]),
+        sent_back=st.booleans(),
+        transfer_session=st.sampled_from([None, 1]),
     ),
     asked=acts,
     moment=st.datetimes(datetime(2015, 1, 1), datetime(2035, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - Hypothesis wants bounds without one
@@ -227,11 +236,10 @@ def test_decision_is_never_an_error_whatever_stands_and_is_asked(
     seen: Snapshot, asked: dict[str, Any], moment: datetime
 ) -> None:
     """Also on rows that no ordinary act would leave, as in a database that somebody repaired by hand."""
-    tables = {Subject.PARTICIPATION: PROCESSES["2018"], Subject.PLACEMENT: PLACEMENT, Subject.HANDOFF: HANDOFF}
     data = {name: asked[name] for name in ("to", "receiver", "half_days") if asked[name] is not None}
     command = Command(asked["trigger"], asked["role"], moment, asked["reason"], data)
 
-    answer = decide(tables[asked["subject"]], PROCESSES["2018"], RULES["2018"], seen, command)
+    answer = decide(TABLES[asked["subject"]], PROCESSES["2018"], RULES["2018"], seen, command)
 
     if isinstance(answer, Decision):
         assert answer.pulled[0].trigger == asked["trigger"]

@@ -27,6 +27,7 @@ def replayed(world: World) -> dict[str, dict[int, Any]]:
         "participation": {},
         "placement": defaultdict(list),
         "handoff": defaultdict(list),
+        "return": defaultdict(list),
     }
     entries = world.rows(
         "SELECT chain_id, subject, trigger, from_state, to_state FROM journal WHERE chain = 'participation'"
@@ -52,10 +53,12 @@ def standing(world: World) -> dict[str, dict[int, Any]]:
         "participation": {row.id: row.state for row in world.rows("SELECT id, state FROM participation")},
         "placement": defaultdict(list),
         "handoff": defaultdict(list),
+        "return": defaultdict(list),
     }
-    for table, order in (("placement", "attempt"), ("handoff", "round")):
-        for row in world.rows(f"SELECT participation_id, status FROM {table} ORDER BY participation_id, {order}"):
-            found[table][row.participation_id].append(row.status)
+    for row in world.rows("SELECT participation_id, status FROM placement ORDER BY participation_id, attempt"):
+        found["placement"][row.participation_id].append(row.status)
+    for row in world.rows("SELECT participation_id, purpose, status FROM handoff ORDER BY participation_id, round"):
+        found["handoff" if row.purpose == "transfer" else "return"][row.participation_id].append(row.status)
     return found
 
 
@@ -95,13 +98,16 @@ def _assert_places_agree(stands: Seen, placements: list[dict[str, Any]], entries
 
 
 def _assert_handoffs_agree(stands: Seen, handoffs: list[dict[str, Any]]) -> None:
-    state = stands.row.state
-    open_ones = [row for row in handoffs if row["status"] in OPEN_HANDOFF]
-    completed = [row for row in handoffs if row["status"] == HandoffStatus.COMPLETED]
-    assert len(open_ones) == (state == State.IMMERSED)
-    if state in ON_THE_PATH:
-        assert len(completed) == (state in {State.TRANSFERRED, State.EVALUATED})
-    assert len(completed) <= 1  # who withdraws after the transfer has had it
+    """One open relay while it is owed, one completed once it was: to the institute, and back."""
+    ends = {"transfer": (State.IMMERSED, State.TRANSFERRED), "evaluation": (State.TRANSFERRED, State.EVALUATED)}
+    for purpose, (during, after) in ends.items():
+        rounds = [row for row in handoffs if row["purpose"] == purpose]
+        completed = [row for row in rounds if row["status"] == HandoffStatus.COMPLETED]
+        assert sum(row["status"] in OPEN_HANDOFF for row in rounds) == (stands.row.state == during)
+        if stands.row.state in ON_THE_PATH:
+            path = stands.process.path
+            assert len(completed) == (path.index(stands.row.state) >= path.index(after))
+        assert len(completed) <= 1  # who withdraws after the transfer has had it
 
 
 def _assert_deadlines_hang(stands: Seen, deadlines: list[dict[str, Any]], entries: list[dict[str, Any]]) -> None:
@@ -113,7 +119,7 @@ def _assert_deadlines_hang(stands: Seen, deadlines: list[dict[str, Any]], entrie
         current[hanging] = max(current.get(hanging, 0), row["generation"])
     expected: dict[tuple[str, str, int, int], datetime | None] = {}
     found: dict[tuple[str, str, int, int], datetime | None] = {}
-    for process in (stands.process, process_for(Subject.HANDOFF, "")):
+    for process in (stands.process, process_for(Subject.HANDOFF, ""), process_for(Subject.RETURN, "")):
         for rule, hangs in standing_rules(process, stands.rules, stands.snapshot, date.min).items():
             generation = current.get((process.subject, rule), 0)
             entered = stands.rules.calendar.local_day(moments[generation])

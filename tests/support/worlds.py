@@ -81,6 +81,7 @@ IMMERSED_AT = moment("2018-12-12 11:00")
 OFFERED_AT = moment("2018-12-12 12:00")
 ACCEPTED_AT = moment("2018-12-14 10:00")
 TRANSFERRED_AT = moment("2018-12-20 10:00")
+RETURNED_AT = moment("2018-12-21 10:00")
 EVALUATED_AT = moment("2019-01-08 10:00")
 
 
@@ -246,7 +247,8 @@ def _company(connection: Connection, participation_id: int) -> int | None:
 
 
 def _receiver(connection: Connection, participation_id: int) -> int | None:
-    query = select(HANDOFF.c.receiver_id).where(HANDOFF.c.participation_id == participation_id)
+    ours = (HANDOFF.c.participation_id == participation_id, HANDOFF.c.purpose == "transfer")
+    query = select(HANDOFF.c.receiver_id).where(*ours)
     return connection.execute(query.order_by(HANDOFF.c.round.desc()).limit(1)).scalar()
 
 
@@ -347,14 +349,23 @@ def accepted(world: World) -> None:
 
 
 def transferred(world: World) -> None:
+    """Their transfers are confirmed, without a session or a note; the returns wait for the next tick."""
     accepted(world)
     for reference in (AMELIE, BASILE, CELINE):
         world.act(reference, Trigger.CONFIRM_TRANSFER, Role.INSTITUTE, TRANSFERRED_AT)
 
 
+def returned(world: World) -> None:
+    """IFC accepts what came back as it is."""
+    transferred(world)
+    for reference in (AMELIE, BASILE, CELINE):
+        reason = "Feuille de présence sur papier."
+        world.act(reference, Trigger.ACCEPT, Role.COORDINATOR, RETURNED_AT, subject=Subject.RETURN, reason=reason)
+
+
 def evaluated(world: World) -> None:
     """Amélie is through; Basile and Céline have yet to evaluate."""
-    transferred(world)
+    returned(world)
     world.act(AMELIE, Trigger.EVALUATE, Role.TEACHER, EVALUATED_AT)
     world.tick(EVALUATED_AT + timedelta(hours=1))
 

@@ -87,9 +87,6 @@ closing.steps = [{ offset = 0, unit = "days", do = "lapse" }]
 [deadlines.participation.immersed]
 closing.steps = [{ offset = 0, unit = "days", do = "lapse" }]
 [deadlines.participation.transferred]
-evaluation.steps = [
-  { offset = 7, unit = "working_days", do = "remind", audience = "teacher", message = "evaluation_reminder" },
-]
 closing.steps = [{ offset = 0, unit = "days", do = "lapse" }]
 [deadlines.handoff]
 to_route.routing.steps = [
@@ -103,6 +100,19 @@ offered.acceptance.steps = [
 ]
 accepted.transfer.steps = [
   { offset = 20, unit = "working_days", do = "remind", audience = "institute", message = "transfer_reminder" },
+]
+[deadlines.return]
+offered.acceptance.steps = [
+  { offset = 3, unit = "working_days", do = "escalate", audience = "coordinator", message = "return_overdue" },
+]
+held.acceptance.steps = [
+  { offset = 10, unit = "working_days", do = "escalate", audience = "coordinator", message = "return_overdue" },
+]
+to_route.completion.steps = [
+  { offset = 6, unit = "working_days", do = "remind", audience = "institute", message = "return_reminder" },
+]
+accepted.evaluation.steps = [
+  { offset = 7, unit = "working_days", do = "remind", audience = "teacher", message = "evaluation_reminder" },
 ]
 """
 
@@ -417,7 +427,7 @@ def test_deadlines_of_another_shape_are_refused_by_their_key(value: str) -> None
                 "[deadlines.placement.offered]\nx.steps = [{ offset = 0, unit = 'days', do = 'lapse' }]\n"
                 "[deadlines.handoff]"
             ),
-            (Subject.PARTICIPATION, Subject.HANDOFF),
+            (Subject.PARTICIPATION, Subject.HANDOFF, Subject.RETURN),
         ),
     ],
 )

@@ -8,18 +8,19 @@ import pytest
 from notifications.catalogue import CATALOGUE
 from states.names import Effect, HandoffStatus, Kind, PlacementStatus, Role, State, Subject
 from states.process import CHOSEN, JUSTIFIED, Process, Row
-from states.tables import HANDOFF, PARTICIPATION_PROCESSES, PLACEMENT
+from states.tables import HANDOFF, PARTICIPATION_PROCESSES, PLACEMENT, RETURN
 
 STATUSES: Mapping[Subject, type] = {
     Subject.PARTICIPATION: State,
     Subject.PLACEMENT: PlacementStatus,
     Subject.HANDOFF: HandoffStatus,
+    Subject.RETURN: HandoffStatus,
 }
 EDITIONS = sorted((Path(__file__).parents[2] / "editions").glob("*.toml"))
 
 
 def told() -> Iterator[tuple[Process, Row, Kind]]:
-    for process in (*PARTICIPATION_PROCESSES.values(), PLACEMENT, HANDOFF):
+    for process in (*PARTICIPATION_PROCESSES.values(), PLACEMENT, HANDOFF, RETURN):
         for row in process.rows:
             for kind in row.tells:
                 yield process, row, kind
@@ -36,7 +37,9 @@ def ladder_messages() -> Iterator[tuple[str, str, str, Mapping[str, Any]]]:
 
 def after(process: Process, row: Row) -> str:
     """Where the subject stands once the row, and the new round that it opens, are written."""
-    new_round = process is HANDOFF and Effect.REQUEST_HANDOFF in row.effects
+    new_round = process.subject in {Subject.HANDOFF, Subject.RETURN} and (
+        {Effect.REQUEST_HANDOFF, Effect.REQUEST_RETURN} & set(row.effects)
+    )
     return HandoffStatus.TO_ROUTE if new_round else row.dest
 
 

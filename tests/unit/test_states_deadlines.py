@@ -17,7 +17,7 @@ from states.names import PlacementStatus as P
 from states.process import START
 from states.rules import RuleKey, Step
 from states.snapshot import Command, Snapshot
-from states.tables import HANDOFF, PLACEMENT
+from states.tables import HANDOFF, PLACEMENT, RETURN
 from tests.unit.test_states_examples import (
     AFTER,
     BEFORE,
@@ -37,7 +37,7 @@ from tests.unit.test_states_examples import (
 )
 
 TODAY = date(2019, 1, 14)
-PART, RELAY = Subject.PARTICIPATION, Subject.HANDOFF
+PART, RELAY, BACK = Subject.PARTICIPATION, Subject.HANDOFF, Subject.RETURN
 UNPLACED: dict[str, Any] = {"placement": None, "seat_first_day": None, "seat_last_day": None}
 UNDATED: dict[str, Any] = {"seat_first_day": None, "seat_last_day": None}
 
@@ -78,7 +78,7 @@ def at(day: int, month: int, year: int = 2019, hour: int = 8) -> datetime:
         ("2014", "observed", {}, {"presence": LAST_DAY, "closing": CLOSING}),
         ("2014", "observed", UNPLACED, {"presence": None, "place": PLACEMENT_CUTOFF, "closing": CLOSING}),
         ("2018", "immersed", {}, {"closing": CLOSING}),
-        ("2018", "transferred", {}, {"evaluation": TODAY, "closing": CLOSING}),
+        ("2018", "transferred", {}, {"closing": CLOSING}),
         *(("2018", final, {}, {}) for final in ("evaluated", "declined", "withdrawn", "cancelled", "lapsed", "absent")),
     ],
 )
@@ -108,6 +108,47 @@ def test_rules_hang_where_the_relay_stands(status: H | None, expected: Mapping[s
     hanging = standing(HANDOFF, RULES["2018"], stands("immersed", handoff=status), TODAY)
 
     assert {rule: hangs.day for rule, hangs in hanging.items()} == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (None, {}),
+        (H.TO_ROUTE, {"completion": TODAY}),
+        (H.OFFERED, {"acceptance": TODAY}),
+        (H.HELD, {"acceptance": TODAY}),
+        (H.ACCEPTED, {"evaluation": TODAY}),
+        (H.DECLINED, {}),
+        (H.COMPLETED, {}),
+        (H.CLOSED, {}),
+    ],
+)
+def test_rules_hang_where_the_return_stands(status: H | None, expected: Mapping[str, date]) -> None:
+    hanging = standing(RETURN, RULES["2018"], stands("transferred", returned=status), TODAY)
+
+    assert {rule: hangs.day for rule, hangs in hanging.items()} == expected
+
+
+@pytest.mark.parametrize(
+    ("before", "trigger", "role", "ended", "opened"),
+    [
+        (H.OFFERED, Trigger.ACCEPT, Role.COORDINATOR, {"acceptance": D.MET}, {"evaluation"}),
+        (H.OFFERED, Trigger.HOLD, Role.SYSTEM, {"acceptance": D.CLOSED}, {"acceptance"}),
+        (H.HELD, Trigger.ACCEPT, Role.COORDINATOR, {"acceptance": D.MET}, {"evaluation"}),
+        (H.HELD, Trigger.DECLINE, Role.COORDINATOR, {"acceptance": D.CLOSED}, {"completion"}),
+        (H.ACCEPTED, Trigger.DECLINE, Role.COORDINATOR, {"evaluation": D.CLOSED}, {"completion"}),
+        (H.TO_ROUTE, Trigger.OFFER, Role.INSTITUTE, {"completion": D.MET}, {"acceptance"}),
+    ],
+)
+def test_step_of_the_return_ends_one_deadline_and_opens_the_next(
+    before: H, trigger: Trigger, role: Role, ended: dict[str, D], opened: set[str]
+) -> None:
+    seen = stands("transferred", role=role, returned=before)
+
+    decision = granted(ask(seen, trigger, process=RETURN, reason=REASON))
+
+    assert ends(decision) == {(BACK, rule): status for rule, status in ended.items()}
+    assert set(opens(decision)) == {(BACK, rule) for rule in opened}
 
 
 @pytest.mark.parametrize("status", [P.PROPOSED, P.OFFERED, P.REFUSED, P.EXPIRED, P.RELEASED])
@@ -199,11 +240,11 @@ def test_confirmed_observation_meets_observation_and_opens_presence() -> None:
     assert (ends(decision), set(opens(decision))) == ({(PART, "observation"): D.MET}, {(PART, "presence")})
 
 
-def test_confirmed_transfer_meets_the_relay_s_deadline_and_opens_evaluation() -> None:
+def test_confirmed_transfer_meets_the_relay_s_deadline_and_opens_the_return_s() -> None:
     decision = granted(ask(stands("immersed", role=Role.INSTITUTE), Trigger.CONFIRM_TRANSFER))
 
     assert ends(decision) == {(RELAY, "transfer"): D.MET}
-    assert opens(decision) == {(PART, "evaluation"): [D.OPEN] * 2}
+    assert opens(decision) == {(BACK, "acceptance"): [D.OPEN] * 2}
 
 
 @pytest.mark.parametrize(
@@ -235,7 +276,7 @@ def test_step_of_the_relay_ends_one_deadline_and_opens_the_next(
         ("director_approved", {}, {(PART, "preparation"), (PART, "closing")}),
         ("prepared", UNPLACED, {(PART, "presence"), (PART, "place"), (PART, "closing")}),
         ("immersed", {}, {(RELAY, "transfer"), (PART, "closing")}),
-        ("transferred", {}, {(PART, "evaluation"), (PART, "closing")}),
+        ("transferred", {}, {(BACK, "evaluation"), (PART, "closing")}),
     ],
 )
 def test_giving_up_closes_every_deadline_and_opens_none(
@@ -250,7 +291,7 @@ def test_correction_closes_and_opens_deadlines_as_an_entry_would() -> None:
     decision = granted(ask(stands("prepared"), Trigger.CORRECT, reason=REASON, to="transferred"))
 
     assert ends(decision) == {(PART, "presence"): D.CLOSED}
-    assert set(opens(decision)) == {(PART, "evaluation")}
+    assert set(opens(decision)) == {(BACK, "acceptance")}
 
 
 def test_correction_back_opens_the_earlier_deadlines_again() -> None:

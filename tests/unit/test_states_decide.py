@@ -25,7 +25,7 @@ from states.names import HandoffStatus as H
 from states.names import PlacementStatus as P
 from states.process import START, Row
 from states.snapshot import Command, fact_of
-from states.tables import HANDOFF, PARTICIPATION_PROCESSES, PLACEMENT
+from states.tables import HANDOFF, PARTICIPATION_PROCESSES, PLACEMENT, RETURN
 from tests.unit.test_states_examples import (
     AFTER,
     BEFORE,
@@ -147,12 +147,13 @@ def test_confirmed_immersion_requests_a_handoff() -> None:
 
 
 @pytest.mark.parametrize("role", [Role.INSTITUTE, Role.COORDINATOR])
-def test_confirmed_transfer_completes_the_handoff(role: Role) -> None:
+def test_confirmed_transfer_completes_the_handoff_and_brings_the_relay_back(role: Role) -> None:
     decision = granted(ask(stands("immersed", role=role, receiver_is_ifc=True), Trigger.CONFIRM_TRANSFER))
 
     assert moves(decision) == [
         (Subject.PARTICIPATION, "confirm_transfer", "immersed", "transferred"),
         (Subject.HANDOFF, "complete", "accepted", "completed"),
+        (Subject.RETURN, "request", "-", "offered"),
     ]
 
 
@@ -233,10 +234,11 @@ def test_institute_is_told_when_a_handoff_it_knew_of_is_closed(handoff: H) -> No
     assert told(granted(ask(seen, Trigger.WITHDRAW))) == [Kind.PARTICIPATION_WITHDRAWN, Kind.HANDOFF_CLOSED]
 
 
-def test_giving_up_after_the_transfer_leaves_the_completed_handoff() -> None:
+def test_giving_up_after_the_transfer_closes_the_return_and_leaves_the_completed_handoff() -> None:
     decision = granted(ask(stands("transferred", role=Role.TEACHER), Trigger.WITHDRAW))
 
-    assert (moves(decision)[1:], decision.after.handoff) == ([], H.COMPLETED)
+    assert moves(decision)[1:] == [(Subject.RETURN, "close", "accepted", "closed")]
+    assert decision.after.handoff == H.COMPLETED
 
 
 def test_absence_keeps_the_seat_that_was_lost() -> None:
@@ -338,6 +340,40 @@ def test_correction_moves_the_relay_as_an_entry_into_that_state_would(
     assert decision.after.handoff == handoff
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "returned"),
+    [
+        ("prepared", "immersed", None),
+        ("prepared", "transferred", H.OFFERED),
+        ("immersed", "evaluated", H.COMPLETED),
+        ("transferred", "immersed", H.CLOSED),
+        ("transferred", "transferred", H.ACCEPTED),
+        ("transferred", "withdrawn", H.CLOSED),
+        ("evaluated", "transferred", H.OFFERED),
+        ("evaluated", "evaluated", H.COMPLETED),
+        ("evaluated", "prepared", H.CLOSED),
+    ],
+)
+def test_correction_moves_the_return_as_an_entry_into_that_state_would(
+    before: str, after: str, returned: H | None
+) -> None:
+    decision = granted(ask(stands(before), Trigger.CORRECT, reason=REASON, to=after))
+
+    assert decision.after.returned == returned
+
+
+def test_return_is_sent_back_once_and_then_once_more_only_after_a_new_transfer() -> None:
+    """A withdrawal and a reinstatement begin anew; a second refusal of the same return does not."""
+    first = granted(ask(stands("transferred", returned=H.HELD), Trigger.DECLINE, process=RETURN, reason=REASON))
+    again = replace(first.after, returned=H.HELD)
+    closed = replace(again, returned=H.CLOSED)
+    anew = granted(ask(closed, Trigger.CORRECT, reason=REASON, to="transferred"))
+
+    assert (first.after.returned, first.after.sent_back) == (H.TO_ROUTE, True)
+    assert refused(ask(again, Trigger.DECLINE, process=RETURN, reason=REASON)).code == "not_sent_back"
+    assert (anew.after.returned, anew.after.sent_back) == (H.OFFERED, False)
+
+
 @pytest.mark.parametrize("after", sorted(GIVEN_UP))
 def test_correction_to_given_up_frees_the_seat(after: str) -> None:
     decision = granted(ask(stands("prepared"), Trigger.CORRECT, reason=REASON, to=after))
@@ -406,11 +442,11 @@ def test_correction_names_the_guards_it_overrode_and_no_other(
 def test_ordinary_act_overrides_no_guard() -> None:
     decision = granted(ask(stands("immersed", role=Role.INSTITUTE), Trigger.CONFIRM_TRANSFER))
 
-    assert [step.overrode for step in decision.pulled] == [(), ()]
+    assert [step.overrode for step in decision.pulled] == [(), (), ()]
 
 
 # -------------------------------------------------------------------------------------------------------- reinstatement
-A, PREP, OBS, PRES, TRANS, EVAL = FactKind
+A, PREP, OBS, PRES, TRANS, EVAL = list(FactKind)[:6]
 DAY = date(2019, 1, 10)
 KEPT_SEAT: dict[str, Any] = {"placement": P.CONFIRMED}
 

@@ -73,9 +73,6 @@ _OWN_RULES: Mapping[tuple[Subject, str, str], tuple[Step, ...]] = {
     (Subject.PARTICIPATION, "observed", "presence"): ladder(
         2, 7, Role.COMPANY, Kind.PRESENCE_REMINDER, Kind.PRESENCE_OVERDUE
     ),
-    (Subject.PARTICIPATION, "transferred", "evaluation"): ladder(
-        7, 15, Role.TEACHER, Kind.EVALUATION_REMINDER, Kind.EVALUATION_OVERDUE
-    ),
     (Subject.HANDOFF, "to_route", "routing"): ladder(
         3, 8, Role.COORDINATOR, Kind.HANDOFF_TO_ROUTE, Kind.HANDOFF_OVERDUE
     ),
@@ -87,6 +84,14 @@ _OWN_RULES: Mapping[tuple[Subject, str, str], tuple[Step, ...]] = {
     ),
     (Subject.HANDOFF, "accepted", "transfer"): ladder(
         20, 30, Role.INSTITUTE, Kind.TRANSFER_REMINDER, Kind.TRANSFER_OVERDUE
+    ),
+    (Subject.RETURN, "to_route", "completion"): ladder(
+        5, 10, Role.INSTITUTE, Kind.RETURN_REMINDER, Kind.RETURN_OVERDUE
+    ),
+    (Subject.RETURN, "offered", "acceptance"): ladder(2, 3, Role.COORDINATOR, Kind.RETURN_OVERDUE, Kind.RETURN_OVERDUE),
+    (Subject.RETURN, "held", "acceptance"): ladder(2, 10, Role.COORDINATOR, Kind.RETURN_HELD, Kind.RETURN_OVERDUE),
+    (Subject.RETURN, "accepted", "evaluation"): ladder(
+        7, 15, Role.TEACHER, Kind.EVALUATION_REMINDER, Kind.EVALUATION_OVERDUE
     ),
 }
 
@@ -134,6 +139,7 @@ _HANDOFFS = {
     State.TRANSFERRED: HandoffStatus.COMPLETED,
     State.EVALUATED: HandoffStatus.COMPLETED,
 }
+_RETURNS = {State.TRANSFERRED: HandoffStatus.ACCEPTED, State.EVALUATED: HandoffStatus.COMPLETED}
 
 
 def stands(state: str, version: str = "2018", role: Role = Role.COORDINATOR, **changes: Any) -> Snapshot:
@@ -162,6 +168,7 @@ def stands(state: str, version: str = "2018", role: Role = Role.COORDINATOR, **c
         facts=facts,
         half_days=4 if FactKind.PRESENCE in facts else None,
         relations=frozenset({role}),
+        returned=_RETURNS.get(State(state)),
     )
     return replace(example, **changes)
 
@@ -212,6 +219,10 @@ def misaligned(seen: Snapshot) -> list[str]:
         "open handoff, not immersed": seen.state != State.IMMERSED and seen.handoff in OPEN_HANDOFF,
         "completed handoff before immersion": seen.state in BEFORE_IMMERSION
         and seen.handoff is HandoffStatus.COMPLETED,
+        "transferred without an open return": seen.state == State.TRANSFERRED and seen.returned not in OPEN_HANDOFF,
+        "open return, not transferred": seen.state != State.TRANSFERRED and seen.returned in OPEN_HANDOFF,
+        "evaluated without a completed return": seen.state == State.EVALUATED
+        and seen.returned is not HandoffStatus.COMPLETED,
         "given up, unused seat still held": seen.state in GIVEN_UP and not used and seen.placement in HELD_SEAT,
     }
     return [what for what, is_so in wrong.items() if is_so]
@@ -229,7 +240,10 @@ def test_example_of_every_state_is_aligned(version: str, state: str) -> None:
 @pytest.mark.parametrize(
     ("state", "changes", "what"),
     [
-        ("evaluated", {"handoff": HandoffStatus.ACCEPTED}, "transferred without a completed handoff"),
+        ("transferred", {"handoff": HandoffStatus.CLOSED}, "transferred without a completed handoff"),
+        ("transferred", {"returned": None}, "transferred without an open return"),
+        ("immersed", {"returned": HandoffStatus.HELD}, "open return, not transferred"),
+        ("evaluated", {"returned": HandoffStatus.CLOSED}, "evaluated without a completed return"),
         ("immersed", {"handoff": None}, "immersed without an open handoff"),
         ("prepared", {"handoff": HandoffStatus.TO_ROUTE}, "open handoff, not immersed"),
         ("prepared", {"handoff": HandoffStatus.COMPLETED}, "completed handoff before immersion"),

@@ -9,7 +9,7 @@ import pytest
 from states.names import FactKind, Guard, HandoffStatus, PlacementStatus, Role, State, Subject, Trigger
 from states.process import Process
 from states.snapshot import Snapshot
-from states.tables import HANDOFF, PLACEMENT
+from states.tables import HANDOFF, PLACEMENT, RETURN
 from tests.unit.test_states_examples import (
     AFTER,
     BRUSSELS,
@@ -55,6 +55,11 @@ ABSENCE = (Trigger.RECORD_ABSENCE, COMPANY, State.PREPARED)
 OBSERVATION = (Trigger.CONFIRM_OBSERVATION, COMPANY, State.PREPARED)
 MINUTES_EARLY = {"at": datetime(2019, 3, 13, 22, 59, tzinfo=UTC)}  # 23:59 in Brussels, the day before the first day
 
+GONE = {"state": State.WITHDRAWN}
+RECORD: dict[str, Any] = {
+    "transfer_session": 1,
+    "facts": dict.fromkeys((FactKind.ATTENDANCE, FactKind.NOTE), date(2019, 4, 2)),
+}
 NOTHING_TO_SHOW: tuple[dict[str, Any], ...] = ({"half_days": None}, {"placement": PlacementStatus.RELEASED})
 CASES = (
     Case(Guard.HAS_NO_SCHOOL, Trigger.APPROVE, IFC, State.REGISTERED, {"has_school": False}, {"has_school": True}),
@@ -109,8 +114,64 @@ CASES = (
         Trigger.EVALUATE,
         Role.TEACHER,
         State.TRANSFERRED,
-        {"handoff": HandoffStatus.COMPLETED},
-        {"handoff": HandoffStatus.ACCEPTED},
+        {"returned": HandoffStatus.ACCEPTED},
+        {"returned": HandoffStatus.HELD},
+    ),
+    *(
+        Case(
+            guard,
+            trigger,
+            role,
+            State.TRANSFERRED,
+            {"returned": at, **RECORD},
+            {"returned": at, **RECORD, **fails},
+            RETURN,
+            said=said,
+        )
+        for guard, trigger, role, at, fails, said in (
+            (Guard.AWAITS_EVALUATION, Trigger.OFFER, INSTITUTE, HandoffStatus.TO_ROUTE, GONE, {}),
+            (Guard.RECORD_COMPLETE, Trigger.ACCEPT, SYSTEM, OFFERED, {"transfer_session": None}, {}),
+            (Guard.RECORD_COMPLETE, Trigger.ACCEPT, SYSTEM, HandoffStatus.HELD, {"facts": {}}, {}),
+            (Guard.NOT_SENT_BACK, Trigger.DECLINE, IFC, OFFERED, {"sent_back": True}, {"reason": REASON}),
+        )
+    ),
+    Case(
+        Guard.RECORD_COMPLETE,
+        Trigger.ACCEPT,
+        IFC,
+        State.TRANSFERRED,
+        {"returned": HandoffStatus.HELD},
+        {"returned": HandoffStatus.HELD},
+        RETURN,
+        said={"reason": REASON},
+        unsaid={},
+    ),
+    Case(
+        Guard.RECORD_INCOMPLETE,
+        Trigger.HOLD,
+        SYSTEM,
+        State.TRANSFERRED,
+        {"returned": OFFERED},
+        {"returned": OFFERED, **RECORD},
+        RETURN,
+    ),
+    Case(
+        Guard.EVALUATED,
+        Trigger.COMPLETE,
+        Role.TEACHER,
+        State.EVALUATED,
+        {"returned": HandoffStatus.ACCEPTED},
+        {"returned": HandoffStatus.ACCEPTED, "state": State.TRANSFERRED},
+        RETURN,
+    ),
+    Case(
+        Guard.NOT_EVALUATED,
+        Trigger.CLOSE,
+        IFC,
+        State.TRANSFERRED,
+        {"returned": HandoffStatus.COMPLETED},
+        {"returned": HandoffStatus.COMPLETED, "state": State.EVALUATED},
+        RETURN,
     ),
     Case(Guard.NO_PLACE, Trigger.CANCEL, SYSTEM, State.PREPARED, {"placement": None}, {"placement": CONFIRMED}),
     Case(Guard.NO_PLACE, Trigger.CANCEL, SYSTEM, State.REGISTERED, {}, {"placement": CONFIRMED}),

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from states.decide import Decision, decide
-from states.names import HandoffStatus, PlacementStatus, Role, State, Subject, Trigger
+from states.names import FactKind, HandoffStatus, PlacementStatus, Role, State, Subject, Trigger
 from states.process import START, Process
 from states.snapshot import Command, Refusal, Snapshot
-from states.tables import HANDOFF, PLACEMENT
+from states.tables import HANDOFF, PLACEMENT, RETURN
 from tests.unit.test_states_examples import AFTER, PROCESSES, REASON, RULES, stands
 
 IFC_AND_SYSTEM = ("coordinator", "system")
@@ -62,22 +62,43 @@ ROUNDS = (
     Expected("close", OPEN, "closed", THEIR_SIDE, OVER),
     Expected("close", ("completed",), "closed", ("coordinator",), OVER),
 )
+EVALUATED = State.EVALUATED
+BACK = (
+    Expected("request", ("-", "closed"), "offered", ("institute", "coordinator"), DONE),
+    Expected("request", ("declined",), "to_route", ("coordinator",), DONE),
+    Expected("offer", ("to_route",), "offered", ("institute", "coordinator"), DONE),
+    Expected("accept", ("offered", "held"), "accepted", IFC_AND_SYSTEM, DONE),
+    Expected("hold", ("offered",), "held", ("system",), DONE),
+    Expected("decline", ("offered", "held", "accepted"), "declined", ("coordinator",), DONE),
+    Expected("complete", OPEN, "completed", TEACHER_AND_IFC, EVALUATED),
+    Expected("close", OPEN, "closed", THEIR_SIDE, OVER),
+    Expected("close", ("completed",), "closed", ("coordinator",), OVER),
+)
+FIELDS = {Subject.PLACEMENT: "placement", Subject.HANDOFF: "handoff", Subject.RETURN: "returned"}
 TABLES: dict[Subject, tuple[Process, type[PlacementStatus] | type[HandoffStatus], tuple[Expected, ...]]] = {
     Subject.PLACEMENT: (PLACEMENT, PlacementStatus, (*SEATS, CONFIRMED_GOES_ON)),
     Subject.HANDOFF: (HANDOFF, HandoffStatus, ROUNDS),
+    Subject.RETURN: (RETURN, HandoffStatus, BACK),
 }
+STATUSES: dict[Subject, list[str]] = {
+    subject: [status for status in statuses if (subject, status) != (Subject.RETURN, HandoffStatus.TIMED_OUT)]
+    for subject, (_, statuses, _) in TABLES.items()
+}  # IFC answers a return, or is alerted: it is never timed out
 CELLS = [(subject, trigger) for subject in TABLES for trigger in Trigger]
 
 
 def standing_at(subject: Subject, status: str, state: State, role: Role) -> Snapshot:
     value: Any = None if status == START else TABLES[subject][1](status)
     # IFC accepts only what it takes itself: that guard has its own case
-    return stands(state, role=role, receiver_is_ifc=role is Role.COORDINATOR, **{subject.value: value})
+    return stands(state, role=role, receiver_is_ifc=role is Role.COORDINATOR, **{FIELDS[subject]: value})
 
 
 def answer(subject: Subject, trigger: Trigger, seen: Snapshot, role: Role) -> str:
     if (subject, trigger, role) == (Subject.HANDOFF, Trigger.HOLD, Role.SYSTEM):
         seen = replace(seen, half_days=None)  # the system holds only what lacks something: that guard has its own case
+    if (subject, trigger, role) == (Subject.RETURN, Trigger.ACCEPT, Role.SYSTEM):
+        record = dict.fromkeys((FactKind.ATTENDANCE, FactKind.NOTE), AFTER.date())  # and accepts what is complete
+        seen = replace(seen, transfer_session=1, facts={**seen.facts, **record})
     command = Command(trigger, role, AFTER, REASON, {"receiver": 7})
     result = decide(TABLES[subject][0], PROCESSES["2018"], RULES["2018"], seen, command)
     return result.code if isinstance(result, Refusal) else f"-> {result.pulled[0].after}"
@@ -96,7 +117,7 @@ def expected(subject: Subject, trigger: Trigger, status: str, role: Role) -> tup
 
 @pytest.mark.parametrize(("subject", "trigger"), CELLS)
 def test_every_cell_is_what_the_table_says(subject: Subject, trigger: Trigger) -> None:
-    cells = [(status, role) for status in (START, *TABLES[subject][1]) for role in Role]
+    cells = [(status, role) for status in (START, *STATUSES[subject]) for role in Role]
     confirmed = (PlacementStatus.CONFIRMED, Trigger.RELEASE)  # two rows on one cell: the next test
     cells = [(status, role) for status, role in cells if (status, trigger) != confirmed]
     wanted = {(status, role): expected(subject, trigger, status, role) for status, role in cells}
@@ -131,14 +152,14 @@ def test_confirmed_seat_is_released_by_those_whom_it_concerns(row: Expected, oth
 
 @pytest.mark.parametrize(("subject", "trigger"), CELLS)
 def test_every_cell_is_refused_to_who_has_no_such_relation(subject: Subject, trigger: Trigger) -> None:
-    cells = [(status, role) for status in (START, *TABLES[subject][1]) for role in Role]
+    cells = [(status, role) for status in (START, *STATUSES[subject]) for role in Role]
 
     answers = set()
     for status, role in cells:
         others = frozenset(Role) - {role}
         for state in (WAITS, IMMERSED, DONE, OVER):
             value: Any = None if status == START else TABLES[subject][1](status)
-            seen = stands(state, relations=others, **{subject.value: value})
+            seen = stands(state, relations=others, **{FIELDS[subject]: value})
             answers.add(answer(subject, trigger, seen, role))
 
     assert answers == {"not_yours"}
@@ -146,9 +167,9 @@ def test_every_cell_is_refused_to_who_has_no_such_relation(subject: Subject, tri
 
 @pytest.mark.parametrize("subject", TABLES)
 def test_table_knows_every_status_and_no_other(subject: Subject) -> None:
-    process, statuses, _ = TABLES[subject]
+    process, _, _ = TABLES[subject]
 
-    assert set(process.states) == set(statuses)
+    assert set(process.states) == set(STATUSES[subject])
 
 
 @pytest.mark.parametrize("subject", TABLES)
@@ -158,13 +179,13 @@ def test_triggers_are_those_written_by_hand(subject: Subject) -> None:
     assert process.triggers == {row.trigger for row in rows}
 
 
-@pytest.mark.parametrize(("subject", "status"), [(s, x) for s in TABLES for x in (START, *TABLES[s][1])])
+@pytest.mark.parametrize(("subject", "status"), [(s, x) for s in TABLES for x in (START, *STATUSES[s])])
 def test_refusal_names_what_this_role_may_do_here(subject: Subject, status: str) -> None:
     """What is named is granted when it is asked for with a reason and what it needs; what is not named is refused."""
     process, _, rows = TABLES[subject]
     rows = (*rows, CONFIRMED_OVER) if subject is Subject.PLACEMENT else rows
     for role in Role:
-        for state in (WAITS, IMMERSED, DONE, OVER):
+        for state in (WAITS, IMMERSED, DONE, EVALUATED, OVER):
             seen = standing_at(subject, status, state, role)
             refusal = decide(process, PROCESSES["2018"], RULES["2018"], seen, Command(Trigger.REGISTER, role, AFTER))
             asked = {trigger: Command(trigger, role, AFTER, REASON, {"receiver": 7}) for trigger in process.triggers}

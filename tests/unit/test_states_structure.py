@@ -14,10 +14,18 @@ from states.decide import JOINING_EFFECTS
 from states.guards import GUARDS
 from states.names import Effect, Guard, Kind, Role, Subject, Trigger
 from states.process import CHOSEN, JUSTIFIED, START, Process
-from states.tables import HANDOFF, PARTICIPATION_PROCESSES, PLACEMENT, PROCESS_2014, PROCESS_2018, process_for
+from states.tables import (
+    HANDOFF,
+    PARTICIPATION_PROCESSES,
+    PLACEMENT,
+    PROCESS_2014,
+    PROCESS_2018,
+    RETURN,
+    process_for,
+)
 
 EDITIONS = sorted((Path(__file__).parents[2] / "editions").glob("*.toml"))
-TABLES = {"2018": PROCESS_2018, "2014": PROCESS_2014, "placement": PLACEMENT, "handoff": HANDOFF}
+TABLES = {"2018": PROCESS_2018, "2014": PROCESS_2014, "placement": PLACEMENT, "handoff": HANDOFF, "return": RETURN}
 COMPUTED = {JUSTIFIED, CHOSEN}
 OPEN_STATES = [(name, state) for name, process in TABLES.items() for state in process.open_states]
 FINAL_STATES = [
@@ -65,7 +73,9 @@ def test_open_state_has_an_owner_who_may_do_the_act_owed(name: str, state: str) 
     spec = process.states[state]
     assert spec.act is not None
 
-    pullers = {role for row in process.rows_from(state, spec.act) for role in row.roles}
+    rows = process.rows_from(state, spec.act) or PROCESS_2018.rows_from("transferred", spec.act)  # of the return
+
+    pullers = {role for row in rows for role in row.roles}
 
     assert spec.owed_by in pullers
 
@@ -101,7 +111,7 @@ def test_confirmed_seat_and_completed_relay_are_undone_only_with_their_participa
     """Final for their own table, they are left by one trigger each, which a guard ties to the participation."""
     undone = {
         (row.trigger, bool(row.guards))
-        for process, state in ((PLACEMENT, "confirmed"), (HANDOFF, "completed"))
+        for process, state in ((PLACEMENT, "confirmed"), (HANDOFF, "completed"), (RETURN, "completed"))
         for row in process.rows
         if state in row.sources
     }
@@ -127,7 +137,7 @@ def test_correction_starts_from_every_state_and_reinstatement_from_those_off_the
     assert sources == {CHOSEN: set(process.states), JUSTIFIED: set(process.states) - set(process.path)}
 
 
-@pytest.mark.parametrize("process", [PLACEMENT, HANDOFF], ids=["placement", "handoff"])
+@pytest.mark.parametrize("process", [PLACEMENT, HANDOFF, RETURN], ids=["placement", "handoff", "return"])
 def test_destination_is_never_computed_for_a_seat_or_a_relay(process: Process) -> None:
     assert [row for row in process.rows if row.dest in COMPUTED] == []
 
@@ -152,7 +162,7 @@ def test_every_effect_is_either_joined_or_written() -> None:
 def test_every_effect_of_the_tables_is_known_and_every_known_one_used() -> None:
     named = {effect for process in TABLES.values() for row in process.rows for effect in row.effects}
 
-    assert set(Effect) - named == {Effect.VOID_HANDOFF}  # only `ALIGN` brings it about
+    assert set(Effect) - named == {Effect.VOID_HANDOFF, Effect.VOID_RETURN}  # only `ALIGN` brings them about
 
 
 def test_every_guard_is_implemented_and_used() -> None:
@@ -164,7 +174,13 @@ def test_every_guard_is_implemented_and_used() -> None:
 def test_every_trigger_is_in_a_table_but_those_that_move_nothing() -> None:
     named = {trigger for process in TABLES.values() for trigger in process.triggers}
 
-    assert set(Trigger) - named == {Trigger.RECORD_FACT, Trigger.SET_DATES, Trigger.ERASE}
+    assert set(Trigger) - named == {
+        Trigger.RECORD_FACT,
+        Trigger.SET_DATES,
+        Trigger.INVITE,
+        Trigger.UNINVITE,
+        Trigger.ERASE,
+    }
 
 
 def test_every_role_but_the_committee_acts() -> None:
@@ -206,10 +222,16 @@ def test_every_message_of_the_ladders_is_a_kind() -> None:
     assert {message for path in EDITIONS for message in told_by_ladders(path)} - set(Kind) == set()
 
 
-def test_every_kind_is_told_by_a_table_or_a_ladder_but_those_of_moved_dates() -> None:
+def test_every_kind_is_told_by_a_table_or_a_ladder_but_those_of_dates_and_sessions() -> None:
     ladders = {Kind(message) for path in EDITIONS for message in told_by_ladders(path)}
 
-    assert set(Kind) - told_by_tables() - ladders == {Kind.DATES_FIXED, Kind.TRAINEE_DATES_FIXED}  # `places.set_dates`
+    assert set(Kind) - told_by_tables() - ladders == {
+        Kind.DATES_FIXED,  # by `places.set_dates`, as the next
+        Kind.TRAINEE_DATES_FIXED,
+        Kind.TRANSFER_INVITATION,  # by `actions.sessions`, as the last two
+        Kind.TRANSFER_MOVED,
+        Kind.TRANSFER_CALLED_OFF,
+    }
 
 
 def test_every_end_of_a_participation_is_told() -> None:
@@ -244,7 +266,7 @@ def test_edition_has_the_ladder_of_every_rule_and_no_other(path: Path) -> None:
     process = PARTICIPATION_PROCESSES[tomllib.loads(path.read_text(encoding="utf-8"))["process"]]
     named = {
         (table.subject.value, str(state), rule)
-        for table in (process, HANDOFF)
+        for table in (process, HANDOFF, RETURN)
         for state, spec in table.states.items()
         for rule in spec.rules
     }
@@ -256,7 +278,7 @@ def test_edition_has_the_ladder_of_every_rule_and_no_other(path: Path) -> None:
 def test_edition_reminds_who_owes_the_act(path: Path) -> None:
     """A reminder to somebody who owes nothing is what users of such systems complain about most."""
     process = PARTICIPATION_PROCESSES[tomllib.loads(path.read_text(encoding="utf-8"))["process"]]
-    tables = {"participation": process, "handoff": HANDOFF}
+    tables = {"participation": process, "handoff": HANDOFF, "return": RETURN}
 
     wrong = [
         (state, rule, step["audience"])
@@ -287,10 +309,11 @@ def test_process_is_found_by_subject_and_version() -> None:
             (Subject.PARTICIPATION, "2014"),
             (Subject.PLACEMENT, ""),
             (Subject.HANDOFF, ""),
+            (Subject.RETURN, ""),
         )
     }
 
-    assert list(found.values()) == [PROCESS_2018, PROCESS_2014, PLACEMENT, HANDOFF]
+    assert list(found.values()) == [PROCESS_2018, PROCESS_2014, PLACEMENT, HANDOFF, RETURN]
 
 
 def test_unknown_process_is_not_found_and_says_which_there_are() -> None:
