@@ -147,7 +147,13 @@ _SET_HANDOFF = (
         HANDOFF.c.round == bindparam("b_number"),
         HANDOFF.c.status == bindparam("b_before"),
     )
-    .values(status=bindparam("v_status"), since=bindparam("v_since"), look_at=None, because=bindparam("v_because"))
+    .values(
+        status=bindparam("v_status"),
+        since=bindparam("v_since"),
+        changed_at=bindparam("v_changed_at"),
+        look_at=None,
+        because=bindparam("v_because"),
+    )
 )
 _ADDRESS_HANDOFF = _SET_HANDOFF.values(receiver_id=bindparam("v_receiver"), offered_at=bindparam("v_since"))
 
@@ -191,11 +197,13 @@ def _proposed(change: Change) -> dict[str, Any]:
 def _requested(change: Change) -> dict[str, Any]:
     return {
         "participation_id": change.seen.row.id,
+        "edition_id": change.seen.row.edition_id,
         "purpose": Purpose.TRANSFER.value,
         "round": change.seen.row.handoff_round + 1,
         "status": HandoffStatus.TO_ROUTE.value,
         "sender_id": change.seen.row.ifc_id,
         "since": change.occasion.at,
+        "changed_at": change.occasion.recorded_at,
         "because": "",
         "look_at": change.occasion.at,
     }
@@ -207,7 +215,8 @@ def _offered(change: Change, step: Pulled) -> dict[str, Any]:
 
 def _moved_round(change: Change, step: Pulled) -> dict[str, Any]:
     said = change.data.get({Trigger.DECLINE: "cause", Trigger.HOLD: "missing"}.get(step.trigger, ""), "")
-    return {**_moved(change, step, _round(change, step)), "v_because": str(said)}
+    moved = _moved(change, step, _round(change, step))
+    return {**moved, "v_because": str(said), "v_changed_at": change.occasion.recorded_at}
 
 
 def _round(change: Change, step: Pulled) -> int:

@@ -136,12 +136,14 @@ ROWS: dict[str, list[Row]] = {
         {
             "id": 1,
             "participation_id": 1,
+            "edition_id": 1,
             "purpose": "transfer",
             "round": 1,
             "status": "offered",
             "sender_id": 1,
             "receiver_id": 3,
             "since": AT,
+            "changed_at": AT,
         }
     ],
     "deadline": [
@@ -217,6 +219,16 @@ ROWS: dict[str, list[Row]] = {
         {"id": 1, "job": "progress", "participation_id": 1, "error": "E", "tries": 1, "first_at": AT, "last_at": AT}
     ],
     "lease": [{"name": "tick", "holder": "h", "until": AT}],
+    "api_token": [
+        {
+            "id": 1,
+            "organisation_id": 3,
+            "hash": "0",
+            "prefix": "entr_12345678",
+            "label": "L",
+            "created_at": AT,
+        }
+    ],
     "document": [
         {
             "id": 1,
@@ -419,6 +431,9 @@ REFUSED: list[tuple[str, str, Row]] = [
     ("pk_seal", "seal", {"day": date(2019, 1, 15)}),
     ("uq_seal_day", "seal", {"number": 2}),
     ("uq_set_aside_job_participation_id", "set_aside", {}),
+    # a token opens one door
+    ("uq_api_token_hash", "api_token", {"prefix": "entr_87654321"}),
+    ("uq_api_token_prefix", "api_token", {"hash": "1"}),
 ]
 ALLOWED: list[tuple[str, Row]] = [
     *(("placement", {**SECOND, "status": s}) for s in ("released", "refused", "expired")),
