@@ -151,7 +151,13 @@ _SET_HANDOFF = (
         HANDOFF.c.round == bindparam("b_number"),
         HANDOFF.c.status == bindparam("b_before"),
     )
-    .values(status=bindparam("v_status"), since=bindparam("v_since"), look_at=None, because=bindparam("v_because"))
+    .values(
+        status=bindparam("v_status"),
+        since=bindparam("v_since"),
+        changed_at=bindparam("v_changed_at"),
+        look_at=None,
+        because=bindparam("v_because"),
+    )
 )
 _OFFER_HANDOFF = _SET_HANDOFF.values(receiver_id=bindparam("v_receiver"), offered_at=bindparam("v_since"))
 _PURPOSES = {Subject.HANDOFF: Purpose.TRANSFER, Subject.RETURN: Purpose.EVALUATION}
@@ -201,6 +207,7 @@ def _requested(change: Change, step: Pulled) -> dict[str, Any]:
     offered = step.after == HandoffStatus.OFFERED
     return {
         "participation_id": row.id,
+        "edition_id": row.edition_id,
         "purpose": _PURPOSES[step.subject].value,
         "round": _round(change, step) + 1,
         "status": str(step.after),
@@ -208,6 +215,7 @@ def _requested(change: Change, step: Pulled) -> dict[str, Any]:
         "receiver_id": row.ifc_id if back else None,
         "since": change.occasion.at,
         "offered_at": change.occasion.at if offered else None,
+        "changed_at": change.occasion.recorded_at,
         "because": "",
         "sent_back": step.before == HandoffStatus.DECLINED and back,
         "look_at": change.occasion.at if offered or not back else None,
@@ -229,7 +237,8 @@ def _offered(change: Change, step: Pulled) -> dict[str, Any]:
 def _moved_round(change: Change, step: Pulled) -> dict[str, Any]:
     said = change.data.get({Trigger.DECLINE: "cause", Trigger.HOLD: "missing"}.get(step.trigger, ""), "")
     moved = _moved(change, step, _round(change, step))
-    return {**moved, "b_purpose": _PURPOSES[step.subject].value, "v_because": str(said)}
+    changed = {"v_because": str(said), "v_changed_at": change.occasion.recorded_at}
+    return {**moved, "b_purpose": _PURPOSES[step.subject].value, **changed}
 
 
 def _round(change: Change, step: Pulled) -> int:

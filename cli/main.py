@@ -23,6 +23,7 @@ from cli import (
     show,
     status,
     ticking,
+    tokens,
 )
 from cli.options import told
 from core.errors import InvalidFile, ProductError, UsageError
@@ -67,6 +68,7 @@ GROUPS: dict[str, tuple[Command | None, dict[str, Command]]] = {
     "outbox": (outbox.outbox, {"retry": outbox.retry}),
     "journal": (None, {"verify": journal.verify}),
     "routes": (None, {"check": routes.check}),
+    "tokens": (None, {"create": tokens.create, "list": tokens.listing, "revoke": tokens.revoke}),
 }
 
 

@@ -9,9 +9,11 @@ from models.messages import Message, MessageText, Notification
 from models.participations import Fact, Participation, Wish
 from models.people import Contact, Organisation, Party
 from models.places import Offer, OfferSession, Placement, Seat, Waiting
+from models.tokens import ApiToken
 from models.work import Document, Lease, SetAside
 
 __all__ = [
+    "ApiToken",
     "Contact",
     "Deadline",
     "Document",

@@ -10,14 +10,16 @@ from states.names import HandoffStatus, Purpose
 
 _OPEN = (HandoffStatus.TO_ROUTE, HandoffStatus.HELD, HandoffStatus.OFFERED, HandoffStatus.ACCEPTED)
 _ADDRESSED = (HandoffStatus.OFFERED, HandoffStatus.ACCEPTED)
+_RETURNED = f"purpose = '{Purpose.EVALUATION}'"
 
 
 class Handoff(SQLModel, table=True):
     """One round. `receiver_id` is empty until it is routed; `look_at` is when the handoffs job should look.
 
     `because` says in codes, separated by spaces, why the round stands where it does: what its packet lacks (`held`),
-    why nobody is named (`to_route`), why it was declined. A round of purpose `evaluation` is the return to IFC;
-    `sent_back`: it follows one that IFC declined.
+    why nobody is named (`to_route`), why it was declined. `changed_at` is when the status was last written down:
+    `since` is claimed, and may lie before what a reader has already seen. A round of purpose `evaluation` is the return
+    to IFC; `sent_back`: it follows one that IFC declined.
     """
 
     __tablename__ = "handoff"
@@ -29,16 +31,21 @@ class Handoff(SQLModel, table=True):
         index_where("uq_handoff_open", "participation_id", "purpose", where=among("status", _OPEN), unique=True),
         index_where("ix_handoff_look_at", "look_at", where="look_at IS NOT NULL"),
         Index("ix_handoff_receiver_id_status", "receiver_id", "status"),
+        # What an institute lists, in the order of its pages: every filter is answered from the index alone.
+        Index("ix_handoff_received", "receiver_id", "id", "status", "purpose", "edition_id", "changed_at"),
+        index_where("ix_handoff_returned", "sender_id", "id", "status", "edition_id", "changed_at", where=_RETURNED),
     )
 
     id: int | None = Field(default=None, primary_key=True)
     participation_id: int = Field(foreign_key="participation.id")
+    edition_id: int = Field(foreign_key="edition.id")
     purpose: str
     round: int
     status: str
     sender_id: int = Field(foreign_key="organisation.id")
     receiver_id: int | None = Field(default=None, foreign_key="organisation.id")
     since: datetime
+    changed_at: datetime
     offered_at: datetime | None = None
     look_at: datetime | None = None
     because: str = ""

@@ -153,6 +153,7 @@ ROWS: dict[str, list[Row]] = {
         {
             "id": 1,
             "participation_id": 1,
+            "edition_id": 1,
             "purpose": "transfer",
             "round": 1,
             "status": "offered",
@@ -160,6 +161,7 @@ ROWS: dict[str, list[Row]] = {
             "receiver_id": 3,
             "since": AT,
             "sent_back": False,
+            "changed_at": AT,
         }
     ],
     "deadline": [
@@ -235,6 +237,16 @@ ROWS: dict[str, list[Row]] = {
         {"id": 1, "job": "progress", "participation_id": 1, "error": "E", "tries": 1, "first_at": AT, "last_at": AT}
     ],
     "lease": [{"name": "tick", "holder": "h", "until": AT}],
+    "api_token": [
+        {
+            "id": 1,
+            "organisation_id": 3,
+            "hash": "0",
+            "prefix": "entr_12345678",
+            "label": "L",
+            "created_at": AT,
+        }
+    ],
     "document": [
         {
             "id": 1,
@@ -442,6 +454,9 @@ REFUSED: list[tuple[str, str, Row]] = [
     ("pk_seal", "seal", {"day": date(2019, 1, 15)}),
     ("uq_seal_day", "seal", {"number": 2}),
     ("uq_set_aside_job_participation_id", "set_aside", {}),
+    # a token opens one door
+    ("uq_api_token_hash", "api_token", {"prefix": "entr_87654321"}),
+    ("uq_api_token_prefix", "api_token", {"hash": "1"}),
 ]
 ALLOWED: list[tuple[str, Row]] = [
     *(("placement", {**SECOND, "status": s}) for s in ("released", "refused", "expired")),
