@@ -11,6 +11,7 @@ from sqlalchemy import Connection, delete, select, update
 from actions.change import Change
 from actions.journal import TEXTS
 from actions.occasion import Actor, Occasion
+from actions.packets import PACKET
 from actions.people import CONTACT, PARTY
 from actions.reading import not_before_the_last, read_id
 from actions.writing import NOTIFICATION, PARTICIPATION, write
@@ -55,6 +56,7 @@ def _empty(connection: Connection, party_id: int, participations: Sequence[int],
     """Empty all that could say who it was: texts and salts, what left by mail, the person and their addresses."""
     texts = (TEXTS.c.chain == "participation", TEXTS.c.chain_id.in_(participations))
     connection.execute(update(TEXTS).where(*texts).values(salt="", text=""))
+    connection.execute(update(PACKET).where(PACKET.c.participation_id.in_(participations)).values(content=""))
     sent = select(NOTIFICATION.c.message_id).where(NOTIFICATION.c.participation_id.in_(participations))
     connection.execute(delete(MESSAGE_TEXT).where(MESSAGE_TEXT.c.message_id.in_(sent)))
     connection.execute(update(PARTICIPATION).where(PARTICIPATION.c.id.in_(participations)).values(courses=""))

@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from actions.change import Change
 from actions.effects import EFFECTS
 from actions.journal import JOURNAL, TEXTS, entry_hash, text_hash
+from actions.packets import PACKET, Fixed, packets_of
 from actions.reading import FACT_COLUMNS
 from actions.telling import notifications
 from core.errors import LostRace
@@ -26,6 +27,7 @@ PARTICIPATION, PLACEMENT, HANDOFF = table_of(Participation), table_of(Placement)
 DEADLINE, NOTIFICATION = table_of(Deadline), table_of(Notification)
 
 Rows = list[dict[str, Any]]
+Packets = Mapping[int, Fixed]  # of the participations whose handoff is offered
 
 
 def write(connection: Connection, changes: Sequence[Change]) -> None:
@@ -48,11 +50,12 @@ _DEADLOCK = "40P01"
 
 
 def _write(connection: Connection, changes: Sequence[Change]) -> None:
-    journal, texts = _entries(changes)
+    packets = packets_of(connection, changes)
+    journal, texts = _entries(changes, packets)
     heads = {(entry["chain_id"]): entry["hash"] for entry in journal}
     _write_participations(connection, changes, heads)  # first: who lost the race stops here
     _write_placements(connection, changes)
-    _write_handoffs(connection, changes)
+    _write_handoffs(connection, changes, packets)
     _insert(connection, _INSERT_JOURNAL, journal)
     _insert(connection, _INSERT_TEXT, texts)
     _write_deadlines(connection, changes)
@@ -69,7 +72,7 @@ def _insert(connection: Connection, statement: Insert | Update, rows: Rows) -> N
 
 _INSERT_JOURNAL, _INSERT_TEXT = insert(JOURNAL), insert(TEXTS)
 _INSERT_DEADLINE, _INSERT_NOTIFICATION = insert(DEADLINE), insert(NOTIFICATION)
-_INSERT_PLACEMENT, _INSERT_HANDOFF = insert(PLACEMENT), insert(HANDOFF)
+_INSERT_PLACEMENT, _INSERT_HANDOFF, _INSERT_PACKET = insert(PLACEMENT), insert(HANDOFF), insert(PACKET)
 
 # ------------------------------------------------------------------------------------------------------- participation
 _SET_PARTICIPATION = (
@@ -159,7 +162,9 @@ _SET_HANDOFF = (
         because=bindparam("v_because"),
     )
 )
-_OFFER_HANDOFF = _SET_HANDOFF.values(receiver_id=bindparam("v_receiver"), offered_at=bindparam("v_since"))
+_OFFER_HANDOFF = _SET_HANDOFF.values(
+    receiver_id=bindparam("v_receiver"), offered_at=bindparam("v_since"), packet_hash=bindparam("v_packet_hash")
+)
 _PURPOSES = {Subject.HANDOFF: Purpose.TRANSFER, Subject.RETURN: Purpose.EVALUATION}
 
 Turn = list[tuple[Change, Pulled]]
@@ -173,15 +178,16 @@ def _write_placements(connection: Connection, changes: Sequence[Change]) -> None
         _insert(connection, _INSERT_PLACEMENT, proposed)
 
 
-def _write_handoffs(connection: Connection, changes: Sequence[Change]) -> None:
+def _write_handoffs(connection: Connection, changes: Sequence[Change], packets: Packets) -> None:
     for subject in _PURPOSES:
         for turn in _in_turn(changes, subject):
             moved = [(c, step) for c, step in turn if step.trigger not in {Trigger.REQUEST, Trigger.OFFER}]
-            offered = [_offered(c, step) for c, step in turn if step.trigger is Trigger.OFFER]
+            offered = [_offered(c, step, packets) for c, step in turn if step.trigger is Trigger.OFFER]
             requested = [_requested(c, step) for c, step in turn if step.trigger is Trigger.REQUEST]
             _move(connection, _SET_HANDOFF, [_moved_round(c, step) for c, step in moved])
             _move(connection, _OFFER_HANDOFF, offered)
             _insert(connection, _INSERT_HANDOFF, requested)
+    _insert(connection, _INSERT_PACKET, [_kept(change, packets) for change in changes if change.seen.row.id in packets])
 
 
 def _in_turn(changes: Sequence[Change], subject: Subject) -> Iterator[Turn]:
@@ -229,9 +235,22 @@ def _transferred_by(change: Change) -> int:
     return row.ifc_id if corrected or row.receiver_id is None else row.receiver_id
 
 
-def _offered(change: Change, step: Pulled) -> dict[str, Any]:
-    receiver = change.seen.row.ifc_id if step.subject is Subject.RETURN else change.data["receiver"]
-    return {**_moved_round(change, step), "v_receiver": receiver}
+def _offered(change: Change, step: Pulled, packets: Packets) -> dict[str, Any]:
+    moved = _moved_round(change, step)
+    if step.subject is Subject.RETURN:
+        return {**moved, "v_receiver": change.seen.row.ifc_id, "v_packet_hash": ""}
+    return {**moved, "v_receiver": change.data["receiver"], "v_packet_hash": packets[change.seen.row.id].sha256}
+
+
+def _kept(change: Change, packets: Packets) -> dict[str, Any]:
+    row = change.seen.row
+    packet = packets[row.id]
+    return {
+        "participation_id": row.id,
+        "round": row.handoff_round,
+        "sha256": packet.sha256,
+        "content": packet.content,
+    }
 
 
 def _moved_round(change: Change, step: Pulled) -> dict[str, Any]:
@@ -266,14 +285,14 @@ def _move(connection: Connection, statement: Update, rows: Rows) -> None:
 
 
 # ------------------------------------------------------------------------------------------------------------- journal
-def _entries(changes: Sequence[Change]) -> tuple[Rows, Rows]:
+def _entries(changes: Sequence[Change], packets: Packets) -> tuple[Rows, Rows]:
     journal: Rows = []
     texts: Rows = []
     for change in changes:
         head, seq = change.seen.row.journal_head, change.seen.row.journal_seq
         for number, step in enumerate(change.pulled):
             seq += 1
-            entry = _entry(change, step, seq, head, own=number == 0)
+            entry = _entry(change, step, seq, head, packets, own=number == 0)
             if entry["text_hash"]:
                 texts.append(entry.pop("_text"))
             head = entry["hash"]
@@ -281,7 +300,7 @@ def _entries(changes: Sequence[Change]) -> tuple[Rows, Rows]:
     return journal, texts
 
 
-def _entry(change: Change, step: Pulled, seq: int, head: str, *, own: bool) -> dict[str, Any]:
+def _entry(change: Change, step: Pulled, seq: int, head: str, packets: Packets, *, own: bool) -> dict[str, Any]:
     """Return one journal row; the act's own entry (`own`) carries the reason and the caller's key."""
     occasion, actor = change.occasion, change.actor
     entry: dict[str, Any] = {
@@ -297,7 +316,7 @@ def _entry(change: Change, step: Pulled, seq: int, head: str, *, own: bool) -> d
         "actor_id": actor.party_id,
         "role": actor.role.value,
         "via": actor.via,
-        "data": _data(change, step, own=own),
+        "data": _data(change, step, packets, own=own),
         "text_hash": "",
         "revision_id": change.seen.row.revision_id,
         "previous": head,
@@ -319,8 +338,10 @@ def _entry(change: Change, step: Pulled, seq: int, head: str, *, own: bool) -> d
     return entry
 
 
-def _data(change: Change, step: Pulled, *, own: bool) -> str:
+def _data(change: Change, step: Pulled, packets: Packets, *, own: bool) -> str:
     data: dict[str, object] = dict(change.data) if own else {}
+    if own and (packet := packets.get(change.seen.row.id)):
+        data["packet"] = packet.sha256
     if step.overrode:
         data["overrode"] = [str(guard) for guard in step.overrode]
     if own and change.occasion.backdated:

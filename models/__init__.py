@@ -6,6 +6,7 @@ from models.editions import Edition, EditionRevision
 from models.handoffs import Handoff, TransferSession
 from models.journal import JournalEntry, JournalText, Seal
 from models.messages import Message, MessageText, Notification
+from models.packets import Packet
 from models.participations import Fact, Participation, Wish
 from models.people import Contact, Organisation, Party
 from models.places import Offer, OfferSession, Placement, Seat, Waiting
@@ -30,6 +31,7 @@ __all__ = [
     "Offer",
     "OfferSession",
     "Organisation",
+    "Packet",
     "Participation",
     "Party",
     "Placement",

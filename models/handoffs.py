@@ -19,7 +19,7 @@ class Handoff(SQLModel, table=True):
     `because` says in codes, separated by spaces, why the round stands where it does: what its packet lacks (`held`),
     why nobody is named (`to_route`), why it was declined. `changed_at` is when the status was last written down:
     `since` is claimed, and may lie before what a reader has already seen. A round of purpose `evaluation` is the return
-    to IFC; `sent_back`: it follows one that IFC declined.
+    to IFC; `sent_back`: it follows one that IFC declined. `packet_hash` is the SHA-256 of what was offered.
     """
 
     __tablename__ = "handoff"
@@ -50,6 +50,7 @@ class Handoff(SQLModel, table=True):
     look_at: datetime | None = None
     because: str = ""
     sent_back: bool = False
+    packet_hash: str = ""
 
 
 class TransferSession(SQLModel, table=True):

@@ -126,6 +126,22 @@ _CODES = (
 def upgrade() -> None:
     """Apply."""
     op.create_table(
+        "api_token",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("organisation_id", sa.Integer(), nullable=False),
+        sa.Column("hash", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("prefix", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("label", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("revoked_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("last_used_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(["organisation_id"], ["organisation.id"], name=op.f("fk_api_token_organisation_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_api_token")),
+        sa.UniqueConstraint("hash", name=op.f("uq_api_token_hash")),
+        sa.UniqueConstraint("prefix", name=op.f("uq_api_token_prefix")),
+    )
+    op.create_index(op.f("ix_api_token_organisation_id"), "api_token", ["organisation_id"], unique=False)
+    op.create_table(
         "transfer_session",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("reference", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
@@ -148,6 +164,15 @@ def upgrade() -> None:
         sa.UniqueConstraint("reference", name=op.f("uq_transfer_session_reference")),
     )
     op.create_index("ix_transfer_session_institute_id", "transfer_session", ["institute_id", "starts_at"], unique=False)
+    op.create_table(
+        "packet",
+        sa.Column("participation_id", sa.Integer(), nullable=False),
+        sa.Column("round", sa.Integer(), nullable=False),
+        sa.Column("sha256", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("content", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.ForeignKeyConstraint(["participation_id"], ["participation.id"], name=op.f("fk_packet_participation_id")),
+        sa.PrimaryKeyConstraint("participation_id", "round", name=op.f("pk_packet")),
+    )
     with op.batch_alter_table("participation") as batch:
         batch.add_column(sa.Column("return_round", sa.Integer(), nullable=False, server_default="0"))
         batch.add_column(sa.Column("transfer_session_id", sa.Integer(), nullable=True))
@@ -157,14 +182,35 @@ def upgrade() -> None:
             "fk_participation_transfer_session_id", "transfer_session", ["transfer_session_id"], ["id"]
         )
         batch.create_index("ix_participation_transfer_session_id", ["transfer_session_id"], unique=False)
-        # the default was for the rows that were there
     with op.batch_alter_table("participation") as batch:
         batch.alter_column("return_round", server_default=None)
     with op.batch_alter_table("handoff") as batch:
+        batch.add_column(sa.Column("edition_id", sa.Integer(), nullable=True))
+        batch.add_column(sa.Column("changed_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True))
         batch.add_column(sa.Column("sent_back", sa.Boolean(), nullable=False, server_default=sa.false()))
-        # the default was for the rows that were there
+        batch.add_column(
+            sa.Column("packet_hash", sqlmodel.sql.sqltypes.AutoString(), nullable=False, server_default="")
+        )
+        batch.create_foreign_key("fk_handoff_edition_id", "edition", ["edition_id"], ["id"])
+        batch.create_index(
+            "ix_handoff_received", ["receiver_id", "id", "status", "purpose", "edition_id", "changed_at"], unique=False
+        )
+        batch.create_index(
+            "ix_handoff_returned",
+            ["sender_id", "id", "status", "edition_id", "changed_at"],
+            unique=False,
+            sqlite_where=sa.text("purpose = 'evaluation'"),
+            postgresql_where=sa.text("purpose = 'evaluation'"),
+        )
+    op.execute(
+        "UPDATE handoff SET edition_id = (SELECT edition_id FROM participation WHERE participation.id = handoff.participation_id)"
+    )
+    op.execute("UPDATE handoff SET changed_at = since")
     with op.batch_alter_table("handoff") as batch:
+        batch.alter_column("edition_id", nullable=False)
+        batch.alter_column("changed_at", nullable=False)
         batch.alter_column("sent_back", server_default=None)
+        batch.alter_column("packet_hash", server_default=None)
     with op.batch_alter_table("message") as batch:
         _recheck(batch, "message", "kind", _KINDS)
     with op.batch_alter_table("deadline") as batch:
@@ -188,7 +234,13 @@ def downgrade() -> None:
     with op.batch_alter_table("message") as batch:
         _recheck(batch, "message", "kind", _KINDS_BEFORE)
     with op.batch_alter_table("handoff") as batch:
+        batch.drop_index("ix_handoff_received")
+        batch.drop_index("ix_handoff_returned")
+        batch.drop_constraint("fk_handoff_edition_id", type_="foreignkey")
+        batch.drop_column("edition_id")
+        batch.drop_column("changed_at")
         batch.drop_column("sent_back")
+        batch.drop_column("packet_hash")
     with op.batch_alter_table("participation") as batch:
         batch.drop_index("ix_participation_transfer_session_id")
         batch.drop_column("return_round")
@@ -196,7 +248,9 @@ def downgrade() -> None:
         batch.drop_column("transfer_session_id")
         batch.drop_column("attendance_on")
         batch.drop_column("note_on")
+    op.drop_table("packet")
     op.drop_table("transfer_session")
+    op.drop_table("api_token")
 
 
 def _recheck(batch: BatchOperations, table: str, column: str, codes: tuple[str, ...]) -> None:

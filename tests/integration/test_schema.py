@@ -161,9 +161,11 @@ ROWS: dict[str, list[Row]] = {
             "receiver_id": 3,
             "since": AT,
             "sent_back": False,
+            "packet_hash": "h",
             "changed_at": AT,
         }
     ],
+    "packet": [{"participation_id": 1, "round": 1, "sha256": "h", "content": "{}"}],
     "deadline": [
         {
             "id": 1,
@@ -448,6 +450,7 @@ REFUSED: list[tuple[str, str, Row]] = [
     ("ck_journal_seq", "journal", {"seq": 0, "key": None}),
     ("pk_journal", "journal", {"key": None}),
     ("pk_journal_text", "journal_text", {}),
+    ("pk_packet", "packet", {}),
     ("pk_message", "message", {}),
     ("pk_message_text", "message_text", {}),
     ("pk_lease", "lease", {}),
