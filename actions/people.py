@@ -173,3 +173,19 @@ def organisation_id(connection: Connection, kind: OrganisationKind, code: str) -
     if code.strip().casefold() not in known:
         raise NotFound("unknown_organisation", value=code, allowed=sorted(row.code for row in rows))
     return int(known[code.strip().casefold()])
+
+
+def receiver_id(connection: Connection, code: str, *also: str) -> int:
+    """Return the id of an institute, or of IFC, by its code.
+
+    Raises NotFound (`unknown_organisation`) with the known codes, and those that the caller understands besides.
+    """
+    kinds = (OrganisationKind.INSTITUTE.value, OrganisationKind.IFC.value)
+    rows = connection.execute(
+        select(ORGANISATION.c.id, ORGANISATION.c.code).where(ORGANISATION.c.kind.in_(kinds))
+    ).all()
+    known: dict[str, int] = {row.code.casefold(): row.id for row in rows}
+    found = known.get(code.strip().casefold())
+    if found is None:
+        raise NotFound("unknown_organisation", value=code, allowed=[*sorted(row.code for row in rows), *also])
+    return found

@@ -15,7 +15,7 @@ from actions.editions import EDITION, current
 from actions.figures import TO_ROUTE, status
 from actions.journal import JOURNAL, TEXTS
 from actions.owed import due, name_of, step_action, with_receiver
-from actions.people import CONTACT, ORGANISATION, PARTY
+from actions.people import CONTACT, ORGANISATION, PARTY, receiver_id
 from actions.reading import rules_for
 from core.clock import iso
 from core.errors import NotFound
@@ -412,13 +412,5 @@ def handoffs(connection: Connection, edition: str | None, institute: str | None 
 def _received_by(connection: Connection, institute: str) -> ColumnElement[bool]:
     if institute == TO_ROUTE:
         return HANDOFF.c.receiver_id.is_(None)
-    kinds = (OrganisationKind.INSTITUTE.value, OrganisationKind.IFC.value)
-    rows = connection.execute(
-        select(ORGANISATION.c.id, ORGANISATION.c.code).where(ORGANISATION.c.kind.in_(kinds))
-    ).all()
-    known: dict[str, int] = {row.code.casefold(): row.id for row in rows}
-    receiver = known.get(institute.strip().casefold())
-    if receiver is None:
-        raise NotFound("unknown_organisation", value=institute, allowed=[*sorted(row.code for row in rows), TO_ROUTE])
-    is_theirs: ColumnElement[bool] = HANDOFF.c.receiver_id == receiver
+    is_theirs: ColumnElement[bool] = HANDOFF.c.receiver_id == receiver_id(connection, institute, TO_ROUTE)
     return is_theirs

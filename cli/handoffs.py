@@ -7,10 +7,11 @@ import typer
 
 from cli import console
 from cli.acting import RequestOf, check_key, perform, tell, who
-from cli.opening import reading, settings_of
+from cli.opening import database, reading, settings_of
 from cli.options import AsJson, At, By, Directory, EditionCode, Key, Reason, Reference, moment, told
-from core.errors import NotFound, UsageError
-from states.names import Cause, OrganisationKind, Subject, Trigger
+from core.clock import wall_now
+from core.errors import UsageError
+from states.names import Cause, Purpose, Subject, Trigger
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 Institute = Annotated[str | None, typer.Option("--institute", metavar="CODE", help=told("institute"))]
 CauseName = Annotated[str, typer.Option("--cause", metavar="CAUSE", help=told("cause"))]
+Text = Annotated[str, typer.Option("--text", metavar="TEXT", help=told("text"))]
 To = Annotated[str, typer.Option("--to", metavar="CODE", help=told("to"))]
 
 
@@ -50,8 +52,10 @@ def _tell(rounds: list[dict[str, Any]]) -> None:
         (
             each["reference"],
             each["teacher"],
-            each["to"] or console.heading("unrouted"),
-            console.named("handoff_status", each["status"]),
+            each["to"] if each["purpose"] == Purpose.EVALUATION else each["to"] or console.heading("unrouted"),
+            console.named(
+                "return_status" if each["purpose"] == Purpose.EVALUATION else "handoff_status", each["status"]
+            ),
             ", ".join(_why(code) for code in each["because"]),
             console.when(each["since"]),
             console.when(each["next_due"]),
@@ -78,7 +82,9 @@ def offer(
     directory: Directory = None,
 ) -> None:
     def request(connection: "Connection") -> "Request":
-        return _request(Subject.HANDOFF, Trigger.OFFER, reason, key, {"receiver": _receiver(connection, to)})
+        from actions.people import receiver_id
+
+        return _request(Subject.HANDOFF, Trigger.OFFER, reason, key, {"receiver": receiver_id(connection, to)})
 
     _act(reference, request, by, key, at, as_json, directory)
 
@@ -93,8 +99,7 @@ def decline(
     as_json: AsJson = False,
     directory: Directory = None,
 ) -> None:
-    if cause not in tuple(Cause):
-        raise UsageError("bad_cause", value=cause, allowed=tuple(Cause))
+    check_cause(cause)
 
     def request(_: "Connection") -> "Request":
         return _request(Subject.HANDOFF, Trigger.DECLINE, reason, key, {"cause": cause})
@@ -102,7 +107,13 @@ def decline(
     _act(reference, request, by, key, at, as_json, directory)
 
 
-def _plain(subject: Subject, trigger: Trigger) -> Callable[..., None]:
+def check_cause(cause: str) -> None:
+    """Refuse a cause that is none. Raises UsageError (`bad_cause`)."""
+    if cause not in tuple(Cause):
+        raise UsageError("bad_cause", value=cause, allowed=tuple(Cause))
+
+
+def plain_act(subject: Subject, trigger: Trigger) -> Callable[..., None]:
     """Return the command of an act that asks for nothing but who, why and when."""
 
     def command(
@@ -122,9 +133,38 @@ def _plain(subject: Subject, trigger: Trigger) -> Callable[..., None]:
     return command
 
 
-accept = _plain(Subject.HANDOFF, Trigger.ACCEPT)
-hold = _plain(Subject.HANDOFF, Trigger.HOLD)
-complete = _plain(Subject.PARTICIPATION, Trigger.CONFIRM_TRANSFER)  # a handoff is completed by the participation's act
+def note(
+    reference: Reference,
+    by: By,
+    text: Text = "",
+    at: At = None,
+    as_json: AsJson = False,
+    directory: Directory = None,
+) -> None:
+    from actions.facts import record_note
+    from actions.occasion import Occasion
+    from actions.people import actor
+    from jobs.attempts import attempt
+
+    role, email = who(by)
+    occasion = Occasion(moment(at), wall_now())
+
+    def work(connection: "Connection") -> None:
+        record_note(connection, reference.strip(), text, actor(connection, role, email, "cli"), occasion)
+
+    with database(settings_of(directory)) as engine:
+        attempt(engine, work)
+    if as_json:
+        console.document({"reference": reference.strip(), "noted": True})
+    else:
+        console.tell("noted", reference=reference.strip())
+
+
+accept = plain_act(Subject.HANDOFF, Trigger.ACCEPT)
+hold = plain_act(Subject.HANDOFF, Trigger.HOLD)
+complete = plain_act(
+    Subject.PARTICIPATION, Trigger.CONFIRM_TRANSFER
+)  # a handoff is completed by the participation's act
 
 
 def _request(
@@ -149,16 +189,3 @@ def _act(
     occasion_at = moment(at)
     applied = perform(settings_of(directory), reference, request, role, email, occasion_at)
     tell(applied, occasion_at, as_json=as_json)
-
-
-def _receiver(connection: "Connection", code: str) -> int:
-    """Return the institute, or IFC, that a code names. Raises NotFound (`unknown_organisation`)."""
-    from actions.people import organisation_id
-
-    try:
-        return organisation_id(connection, OrganisationKind.INSTITUTE, code)
-    except NotFound as unknown:
-        try:
-            return organisation_id(connection, OrganisationKind.IFC, code)
-        except NotFound:
-            raise unknown from None

@@ -21,6 +21,8 @@ class Calendar:
     and_: str
     span_: str
     """How two moments of one day are written: "{day}, de {start} à {end}" in French."""
+    moment_: str
+    """How a moment is written: "{day} à {time}" in French."""
     hour: str
     """What separates hours from minutes: "h" in French."""
 
@@ -28,7 +30,13 @@ class Calendar:
     def of(cls, words: Mapping[str, Any]) -> "Calendar":
         """Read the section `calendar` of a words file."""
         return cls(
-            tuple(words["months"]), tuple(words["weekdays"]), words["first"], words["and"], words["span"], words["hour"]
+            tuple(words["months"]),
+            tuple(words["weekdays"]),
+            words["first"],
+            words["and"],
+            words["span"],
+            words["moment"],
+            words["hour"],
         )
 
     def plain(self, day: date) -> str:
@@ -50,6 +58,11 @@ class Calendar:
         start, end = start.astimezone(BRUSSELS), end.astimezone(BRUSSELS)
         last = self._time(end) if end.date() == start.date() else f"{self._time(end)} ({self.day(end.date())})"
         return self.span_.format(day=self.day(start.date()), start=self._time(start), end=last)
+
+    def moment(self, at: datetime) -> str:
+        """Write "jeudi 4 avril 2019 à 9 h 30", in Brussels time."""
+        local = at.astimezone(BRUSSELS)
+        return self.moment_.format(day=self.day(local.date()), time=self._time(local))
 
     def _time(self, moment: datetime) -> str:
         """Write "9 h" or "9 h 05", never broken at the end of a line."""

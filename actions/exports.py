@@ -1,0 +1,48 @@
+"""Packets as documents that people read: a table for a batch, a page for one. Made when fetched, never kept."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from core.clock import BRUSSELS
+from documents.packet import Packet
+from documents.sheets import batch_csv, batch_xlsx
+from documents.wording import Words
+from notifications.words import label, vocabulary
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """The catalogue's words, as documents ask for them."""
+
+    language: str = "fr"
+
+    def label(self, group: str, code: str) -> str:
+        return label(group, code, self.language)
+
+    def day(self, day: date, /) -> str:
+        return vocabulary(self.language).calendar.day(day)
+
+    def moment(self, at: datetime, /) -> str:
+        return vocabulary(self.language).calendar.moment(at.astimezone(BRUSSELS))
+
+
+WORDS: Words = _Said()
+
+
+def _json(packets: Sequence[Packet], _words: Words) -> bytes:
+    plain = [packet.model_dump(mode="json") for packet in packets]
+    return json.dumps(plain, ensure_ascii=False, indent=2, sort_keys=True).encode()
+
+
+FORMATS: Mapping[str, Callable[[Sequence[Packet], Words], bytes]] = {
+    "xlsx": batch_xlsx,
+    "csv": batch_csv,
+    "json": _json,
+}
+
+
+def sheet(packets: Sequence[Packet], extension: str) -> bytes:
+    """Return a batch in one of `FORMATS`."""
+    return FORMATS[extension](packets, WORDS)
