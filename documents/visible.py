@@ -7,8 +7,8 @@ _BREAKS = {"Cc", "Zl", "Zp"}
 
 def one_line(text: str) -> str:
     """Return the text on one line: controls and ends of lines count as spaces, runs of spaces as one."""
-    seen = (" " if category(letter) in _BREAKS else letter for letter in text if category(letter) != "Cf")
-    return " ".join("".join(seen).split())
+    kinds = ((letter, category(letter)) for letter in text)
+    return " ".join("".join(" " if kind in _BREAKS else letter for letter, kind in kinds if kind != "Cf").split())
 
 
 def paragraph(text: str) -> str:
