@@ -9,13 +9,13 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
-from unicodedata import category
 from urllib.parse import quote
 
 from icalendar import Calendar, vCalAddress
 from icalendar import Event as Component
 
 from core.addresses import is_address
+from documents.visible import one_line, paragraph
 
 Method = Literal["REQUEST", "CANCEL"]
 
@@ -82,13 +82,13 @@ def invitation(event: Event, method: Method) -> bytes:
 
 def _component(event: Event, method: Method) -> Component:
     made = Component()
-    made.add("uid", _line(event.uid))
+    made.add("uid", one_line(event.uid))
     made.add("sequence", event.sequence)
     made.add("status", "CANCELLED" if method == "CANCEL" else "CONFIRMED")
     for name, moment in (("dtstamp", event.stamp), ("dtstart", event.starts), ("dtend", event.ends)):
         made.add(name, moment.astimezone(UTC).replace(microsecond=0))
-    texts = {"summary": _line(event.summary), "location": _line(event.location), "url": event.url}
-    for name, text in (texts | {"description": _text(event.description)}).items():
+    texts = {"summary": one_line(event.summary), "location": one_line(event.location), "url": event.url}
+    for name, text in (texts | {"description": paragraph(event.description)}).items():
         if text:
             made.add(name, text)
     made.add("organizer", _whom(event.organizer))
@@ -98,17 +98,7 @@ def _component(event: Event, method: Method) -> Component:
 
 def _whom(person: Person, **params: str) -> vCalAddress:
     # A quotation mark is the one letter that many calendars cannot read in a name.
-    name = _line(person.name).replace('"', "'")
+    name = one_line(person.name).replace('"', "'")
     whom = vCalAddress("mailto:" + quote(person.address, safe="@!$'*+-/=_~"))
     whom.params.update(params | ({"cn": name} if name else {}))
     return whom
-
-
-def _line(text: str) -> str:
-    """Return text on one line: marks that are not seen go, controls and line ends become spaces."""
-    seen = (" " if category(letter) in {"Cc", "Zl", "Zp"} else letter for letter in text if category(letter) != "Cf")
-    return " ".join("".join(seen).split())
-
-
-def _text(text: str) -> str:
-    return "\n".join(map(_line, text.splitlines())).strip("\n")

@@ -11,11 +11,11 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from unicodedata import category
 
 from core.errors import InvalidFile, Problem
 from core.plain import plain
 from documents import spreadsheet
+from documents.visible import one_line
 
 MAX_BYTES = 10_000_000
 MAX_ROWS = 50_000
@@ -128,12 +128,7 @@ def _table(rows: Iterator[tuple[int, list[str]]], name: str) -> Table:
 
 def _by_name(columns: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
     padded = [*cells, *[""] * (len(columns) - len(cells))]
-    return {name: _visible(cell) for name, cell in zip(columns, padded, strict=False) if name}
-
-
-def _visible(cell: str) -> str:
-    """Return what a person sees of a cell: marks without a width, which could hide or turn a name around, are gone."""
-    return " ".join("".join(letter for letter in cell if category(letter) != "Cf").split())
+    return {name: one_line(cell) for name, cell in zip(columns, padded, strict=False) if name}
 
 
 def normal(name: str) -> str:
