@@ -98,6 +98,12 @@ def _by(deadlines: Rows, owed: Owed, rules: Rules) -> datetime | None:
     return due_at
 
 
+def answer_by(deadlines: Rows, rules: Rules) -> datetime | None:
+    """Return by when the receiver of an offered round is to answer."""
+    rule = HANDOFF.states[HandoffStatus.OFFERED].act_rule
+    return _by(deadlines, Owed(Role.INSTITUTE, Trigger.ACCEPT, Subject.HANDOFF, rule), rules)
+
+
 def step_action(deadline: Row[Any], rules: Rules) -> StepAction:
     """Return what a deadline's step does when it falls due."""
     number: int = deadline.step

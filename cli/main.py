@@ -27,6 +27,7 @@ from cli import (
     status,
     ticking,
     tokens,
+    web,
 )
 from cli.options import told
 from core.errors import InvalidFile, ProductError, UsageError
@@ -47,6 +48,7 @@ COMMANDS: dict[str, Command] = {
     "show": show.show,
     "process": process.process,
     "demo": demo.demo,
+    "web": web.web,
 }
 # A group's own function, where it has one, runs when no command of the group is named.
 GROUPS: dict[str, tuple[Command | None, dict[str, Command]]] = {

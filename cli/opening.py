@@ -92,12 +92,11 @@ def sqlite_path(url: str) -> Path | None:
 
 @contextmanager
 def reading(settings: Settings) -> Iterator[Connection]:
-    """Open a transaction that only reads, and sees one moment of the database throughout: its figures add up."""
-    with database(settings) as engine, engine.connect() as connection:
-        options = {"read_only": True}
-        if engine.dialect.name == "postgresql":
-            options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}  # type: ignore[dict-item]
-        yield connection.execution_options(**options)
+    """Open a transaction that only reads."""
+    from wiring.database import reading as reading_only
+
+    with database(settings) as engine, reading_only(engine) as connection:
+        yield connection
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -32,6 +33,14 @@ class Settings(BaseSettings):
         if not is_address(parseaddr(value)[1]):  # found out at the first message, it would be each message's fault
             raise ValueError(value)
         return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _a_web_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError(value)
+        return value.rstrip("/")
 
     @field_validator("timezone")
     @classmethod

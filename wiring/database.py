@@ -1,8 +1,11 @@
 """The engine, and the one way to bring a database to the current schema, on SQLite and PostgreSQL alike."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
 from sqlalchemy import Connection, Engine, ExceptionContext, event
@@ -74,6 +77,30 @@ def migrate(url: str) -> None:
     from alembic import command  # noqa: PLC0415 - a third of a second that only this needs
 
     command.upgrade(alembic_config(url), "head")
+
+
+def is_at_head(engine: Engine) -> bool:
+    """Tell whether the database is at the revision that this code is written for."""
+    with reading(engine) as connection:
+        at = connection.execute(sqlalchemy.text("SELECT version_num FROM alembic_version")).scalar()
+    return bool(at == _head())
+
+
+@cache
+def _head() -> str | None:
+    from alembic.script import ScriptDirectory  # noqa: PLC0415 - see `migrate`
+
+    return ScriptDirectory.from_config(alembic_config("")).get_current_head()
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Open a transaction that only reads, and sees one moment of the database throughout: its figures add up."""
+    with engine.connect() as connection:
+        options: dict[str, Any] = {"read_only": True}
+        if engine.dialect.name == "postgresql":
+            options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        yield connection.execution_options(**options)
 
 
 def is_migrated(engine: Engine) -> bool:

@@ -1,0 +1,5 @@
+"""The JSON API, version 1. What is added to it: a module with a router, named in `ROUTERS`."""
+
+from web.api import handoffs
+
+ROUTERS = (handoffs.router,)
