@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, select
+from sqlalchemy import BindParameter, Connection, Row, and_, bindparam, select
 
 from actions.change import Change
 from actions.journal import JOURNAL
@@ -186,7 +186,7 @@ def _presence(
 
 
 _SCHOOL, _COMPANY = ORGANISATION.alias("school"), ORGANISATION.alias("company")
-_IDS = bindparam("ids", expanding=True)
+_IDS: BindParameter[list[int]] = bindparam("ids", expanding=True)
 _PEOPLE = (
     select(
         PARTICIPATION.c.id,

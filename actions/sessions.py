@@ -20,6 +20,7 @@ from actions.people import ORGANISATION
 from actions.reading import Seen, not_before_the_last, read, read_rows, seen
 from actions.writing import PARTICIPATION, write
 from core.errors import LostRace, NotFound, Refused
+from documents.invitations import is_link
 from models import TransferSession, table_of
 from states.decide import Pulled
 from states.guards import ON_THE_PATH
@@ -47,7 +48,8 @@ def plan(
 ) -> str:
     """Plan a session of an institute; return its reference.
 
-    Raises Refused (`not_yours`, `session_in_past`, `session_order`, `session_somewhere`, `session_capacity`), LostRace.
+    Raises Refused (`not_yours`, `session_in_past`, `session_order`, `session_somewhere`, `session_link`,
+    `session_capacity`), LostRace.
     """
     _in_charge(institute_id, actor)
     _possible(details, occasion)
@@ -201,6 +203,8 @@ def _possible(details: Details, occasion: Occasion) -> None:
         raise Refused("session_in_past", starts=details.starts_at)
     if not details.place.strip() and not details.url.strip():
         raise Refused("session_somewhere")
+    if details.url.strip() and not is_link(details.url.strip()):
+        raise Refused("session_link", value=details.url)
     if details.capacity < 1:
         raise Refused("session_capacity", value=details.capacity)
 

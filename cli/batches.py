@@ -114,10 +114,11 @@ def _tell(outcomes: Mapping[str, "Outcome"], *, as_json: bool) -> None:
 
 def _said(outcome: "Outcome") -> dict[str, Any]:
     from core import faults
+    from notifications.refusals import refusal
 
     if isinstance(outcome, Exception):
         error: ProductError = faults.known(outcome)
-        return failures.refusal(error)
+        return refusal(error)
     return {"to": str(outcome.after), "seq": outcome.seq}
 
 

@@ -52,10 +52,8 @@ def _tell(rounds: list[dict[str, Any]]) -> None:
         (
             each["reference"],
             each["teacher"],
-            each["to"] if each["purpose"] == Purpose.EVALUATION else each["to"] or console.heading("unrouted"),
-            console.named(
-                "return_status" if each["purpose"] == Purpose.EVALUATION else "handoff_status", each["status"]
-            ),
+            each["to"] or console.heading("unrouted"),
+            _status(each),
             ", ".join(_why(code) for code in each["because"]),
             console.when(each["since"]),
             console.when(each["next_due"]),
@@ -64,6 +62,11 @@ def _tell(rounds: list[dict[str, Any]]) -> None:
     ]
     columns = ("reference", "person", "institute", "status", "because", "since", "by")
     console.table(console.heading("handoffs"), columns, rows, whole=("reference", "institute", "since", "by"))
+
+
+def _status(each: dict[str, Any]) -> str:
+    back = each["purpose"] == Purpose.EVALUATION
+    return console.named("return_status" if back else "handoff_status", each["status"])
 
 
 def _why(code: str) -> str:

@@ -11,11 +11,11 @@ from cli.options import AsJson, At, By, Directory, EditionCode, Reason, moment, 
 from core.clock import iso, parse_moment, wall_now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
     from typing import TypeVar
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Row
 
     from actions.occasion import Actor, Occasion
     from actions.sessions import Details
@@ -60,7 +60,7 @@ def listing(
         console.tell("no_sessions")
 
 
-def _document(row: Any) -> dict[str, Any]:
+def _document(row: "Row[Any]") -> dict[str, Any]:
     names = ("reference", "institute", "status", "place", "url", "capacity", "invited", "attended")
     return {
         **{name: getattr(row, name) for name in names},
@@ -192,7 +192,7 @@ def _do(
         return attempt(engine, lambda connection: work(connection, actor(connection, role, email, "cli"), occasion))
 
 
-def _tell_of(session: str, references: "Any", as_json: bool) -> None:
+def _tell_of(session: str, references: "Sequence[str]", as_json: bool) -> None:
     if as_json:
         console.document({"session": session, "concerned": list(references)})
     else:

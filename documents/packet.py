@@ -180,7 +180,7 @@ class Packet(_Part):
     edition: Edition = Field(description="Edition of the programme.")
     teacher: Teacher = Field(description="Who takes part.")
     school: Organisation | None = Field(description="The person's school; null for people without one.")
-    company: Company | None = Field(description="The company that received the person; null: known on paper only.")
+    company: Company | None = Field(description="Where the immersion took place; null: known on paper only.")
     immersion: Immersion = Field(description="Days in the company and presence.")
     notes: tuple[Note, ...] = Field(default=(), description="What the person noted, oldest first.")
     open_points: tuple[OpenPoint, ...] = Field(default=(), description="What is left to deal with, oldest first.")

@@ -154,7 +154,9 @@ def _school(school: Organisation | None, say: _Say) -> Section:
     return Section(say("school"), say.pairs(name=school.name, school_code=school.code))
 
 
-def _company(company: Company, say: _Say) -> Section:
+def _company(company: Company | None, say: _Say) -> Section:
+    if company is None:
+        return Section(say("company"), say.pairs(name=say("no_company")))
     contact = company.contact
     return Section(
         say("company"),

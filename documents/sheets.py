@@ -54,13 +54,13 @@ COLUMNS = (
     Column("courses",           34, lambda p, _: p.teacher.courses),
     Column("school_code",       10, lambda p, _: p.school.code if p.school else None),
     Column("school",            34, lambda p, _: p.school.name if p.school else None),
-    Column("company",           26, lambda p, _: p.company.name),
-    Column("sector",            20, lambda p, _: p.company.sector),
-    Column("offer",             40, lambda p, _: p.company.offer),
-    Column("site",              30, lambda p, _: p.company.site),
-    Column("municipality",      18, lambda p, _: p.company.municipality),
-    Column("contact",           26, lambda p, _: p.company.contact.name if p.company.contact else None),
-    Column("contact_email",     34, lambda p, _: p.company.contact.email if p.company.contact else None),
+    Column("company",           26, lambda p, _: p.company.name if p.company else None),
+    Column("sector",            20, lambda p, _: p.company.sector if p.company else None),
+    Column("offer",             40, lambda p, _: p.company.offer if p.company else None),
+    Column("site",              30, lambda p, _: p.company.site if p.company else None),
+    Column("municipality",      18, lambda p, _: p.company.municipality if p.company else None),
+    Column("contact",           26, lambda p, _: _contact(p, "name")),
+    Column("contact_email",     34, lambda p, _: _contact(p, "email")),
     Column("first_day",         12, lambda p, _: min((day.date for day in p.immersion.days), default=None)),
     Column("last_day",          12, lambda p, _: max((day.date for day in p.immersion.days), default=None)),
     Column("presence",          52, lambda p, w: _lines(_presence(day, w) for day in p.immersion.days)),
@@ -149,6 +149,11 @@ def _written(cell: Cell) -> str:
 
 def _label(words: Words, group: str, code: str | None) -> str | None:
     return None if code is None else words.label(group, code)
+
+
+def _contact(packet: Packet, part: str) -> Cell:
+    contact = packet.company.contact if packet.company else None
+    return None if contact is None else str(getattr(contact, part))
 
 
 def _lines(texts: Iterator[str]) -> str:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, insert, or_, select, 
 from actions.writing import NOTIFICATION
 from core.clock import BRUSSELS
 from core.errors import LostRace
+from jobs.attachments import attachments
 from jobs.envelopes import Letter, letters
 from jobs.summary import Summary
 from jobs.workshop import MOST_AT_ONCE, Workshop
@@ -251,6 +252,7 @@ def _mail(workshop: Workshop, letter: Letter, at: datetime) -> tuple[Mail, Rende
         text=rendered.text,
         html=rendered.html,
         at=at,
+        attachments=attachments(envelope, chosen.address, workshop.sender, at),
     )
     return mail, rendered
 

@@ -19,7 +19,7 @@ from actions.writing import DEADLINE, HANDOFF, NOTIFICATION, PARTICIPATION, PLAC
 from core.clock import BRUSSELS
 from models import EditionRevision, table_of
 from notifications.catalogue import CATALOGUE
-from notifications.envelope import Contact, Envelope, Item
+from notifications.envelope import Contact, Envelope, Item, Session
 from states.edition import EditionFile
 from states.names import HandoffStatus, Kind, PlacementStatus, Purpose, Role, StepAction, Subject
 from states.rules import RuleKey, Rules
@@ -239,13 +239,13 @@ class _Desk:
             state=row.state,
             cause=(row.because_before or None) if before else None,
             missing=_missing(kind, row),
-            **self._session(kind, notification),
+            session=self._session(kind, notification),
         )
 
-    def _session(self, kind: Kind, notification: Row[Any]) -> dict[str, Any]:
+    def _session(self, kind: Kind, notification: Row[Any]) -> Session | None:
         """Return the transfer session that the journal entry names, as it stands now."""
         if kind not in _ABOUT_A_SESSION:
-            return {}
+            return None
         entry = select(JOURNAL.c.data).where(
             JOURNAL.c.chain == "participation",
             JOURNAL.c.chain_id == notification.participation_id,
@@ -254,8 +254,14 @@ class _Desk:
         reference = json.loads(self.connection.execute(entry).scalar_one())["session"]
         known = select(TRANSFER_SESSION).where(TRANSFER_SESSION.c.reference == reference)
         found = self.connection.execute(known).one()
-        times = (found.starts_at, found.ends_at)
-        return {"session": times, "session_place": found.place or None, "session_url": found.url or None}
+        return Session(
+            reference=found.reference,
+            sequence=found.sequence,
+            starts=found.starts_at,
+            ends=found.ends_at,
+            place=found.place,
+            url=found.url,
+        )
 
     def _contact(self, kind: Kind, row: Row[Any]) -> Contact | None:
         """Return whom the reader would call: the company that hosts, the officer in charge, the person who is late."""

@@ -29,15 +29,8 @@ class Calendar:
     @classmethod
     def of(cls, words: Mapping[str, Any]) -> "Calendar":
         """Read the section `calendar` of a words file."""
-        return cls(
-            tuple(words["months"]),
-            tuple(words["weekdays"]),
-            words["first"],
-            words["and"],
-            words["span"],
-            words["moment"],
-            words["hour"],
-        )
+        names = ("first", "and", "span", "moment", "hour")
+        return cls(tuple(words["months"]), tuple(words["weekdays"]), *(words[name] for name in names))
 
     def plain(self, day: date) -> str:
         """Write "14 mars 2019"."""

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from notifications.plain import one_line
 from states.names import Kind, Role
 
-_Block = TypeVar("_Block", "Contact", "Item")
+_Block = TypeVar("_Block", "Contact", "Item", "Session")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +22,18 @@ class Contact:
     name: str
     email: str
     phone: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """A transfer session as it stands: aware moments, a place or a link; `sequence` rises with each change."""
+
+    reference: str
+    sequence: int
+    starts: datetime
+    ends: datetime
+    place: str = ""
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,10 +70,8 @@ class Item:
     """Why a receiver declined: a code of the label group `cause`."""
     missing: tuple[str, ...] = ()
     """Codes of the label group `missing`."""
-    session: tuple[datetime, datetime] | None = None
-    """Beginning and end of the transfer session that the message is about, aware."""
-    session_place: str | None = None
-    session_url: str | None = None
+    session: Session | None = None
+    """The transfer session that the message is about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +133,8 @@ def _clean_value(value: object) -> object:
             return one_line(value)
         case tuple():
             return tuple(_clean_value(part) for part in value)
+        case Session():
+            return _clean(value)
         case Contact():
             return _clean(value)
         case _:

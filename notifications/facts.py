@@ -61,7 +61,8 @@ def _missing(item: Item, language: str) -> str:
 
 
 def _session(item: Item, language: str) -> str:
-    return vocabulary(language).calendar.span(*item.session) if item.session else ""
+    session = item.session
+    return vocabulary(language).calendar.span(session.starts, session.ends) if session else ""
 
 
 def _contact(item: Item, _language: str) -> str:
@@ -90,8 +91,8 @@ FACTS: Mapping[str, Reader] = MappingProxyType(
         "state": _labelled("state", "state"),
         "missing": _missing,
         "session": _session,
-        "session_place": _as_is("session_place"),
-        "session_url": _as_is("session_url"),
+        "session_place": lambda item, _: item.session.place if item.session else "",
+        "session_url": lambda item, _: item.session.url if item.session else "",
         "contact": _contact,
         "teacher_email": _as_is("teacher_email"),
     },

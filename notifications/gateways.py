@@ -53,6 +53,16 @@ class Mailbox:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A file that goes with a message; `parameters` are of its media type, as the method of a calendar entry."""
+
+    name: str
+    media_type: str
+    content: bytes
+    parameters: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Mail:
     """One rendered message, ready to leave."""
 
@@ -66,6 +76,7 @@ class Mail:
     html: str
     at: datetime
     """The moment of the programme at which it leaves, with an offset."""
+    attachments: tuple[Attachment, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what would make other bytes on another machine, or could not be answered."""
@@ -157,7 +168,22 @@ def as_bytes(mail: Mail) -> bytes:
     # "=_" cannot stand in a quoted-printable part: the boundary never meets the text it bounds.
     message.make_alternative(boundary=f"=_{message_id}")
     message.add_alternative(mail.html, subtype="html", cte="quoted-printable")
+    if mail.attachments:
+        message.make_mixed(boundary=f"=_{message_id}_")
+    for attachment in mail.attachments:
+        _attach(message, attachment)
     return message.as_bytes()
+
+
+def _attach(message: EmailMessage, attachment: Attachment) -> None:
+    main, _, sub = attachment.media_type.partition("/")
+    message.add_attachment(
+        attachment.content,
+        maintype=main,
+        subtype=sub,
+        filename=attachment.name,
+        params=dict(attachment.parameters),
+    )
 
 
 def _address(mailbox: Mailbox) -> Address:

@@ -48,7 +48,7 @@ VERSION_1 = {
     "school": "object closed or null",
     "school.code": "string",
     "school.name": "string",
-    "company": "object closed",
+    "company": "object closed or null",
     "company.name": "string",
     "company.sector": "string",
     "company.offer": "string",
