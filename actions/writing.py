@@ -17,6 +17,7 @@ from actions.effects import EFFECTS
 from actions.journal import JOURNAL, TEXTS, entry_hash, text_hash
 from actions.reading import FACT_COLUMNS
 from actions.telling import notifications
+from actions.webhooks import announce
 from core.errors import LostRace
 from models import Deadline, Handoff, Notification, Participation, Placement, table_of
 from states.decide import Pulled
@@ -57,6 +58,7 @@ def _write(connection: Connection, changes: Sequence[Change]) -> None:
     _insert(connection, _INSERT_TEXT, texts)
     _write_deadlines(connection, changes)
     _insert(connection, _INSERT_NOTIFICATION, [row for change in changes for row in notifications(change)])
+    announce(connection, changes, journal)
     for effect, follow in EFFECTS.items():
         if concerned := [change for change in changes if effect in change.effects]:
             follow(connection, concerned)

@@ -23,6 +23,7 @@ from cli import (
     show,
     status,
     ticking,
+    webhooks,
 )
 from cli.options import told
 from core.errors import InvalidFile, ProductError, UsageError
@@ -66,6 +67,19 @@ GROUPS: dict[str, tuple[Command | None, dict[str, Command]]] = {
     "outbox": (outbox.outbox, {"retry": outbox.retry}),
     "journal": (None, {"verify": journal.verify}),
     "routes": (None, {"check": routes.check}),
+    "webhooks": (
+        None,
+        {
+            "add": webhooks.add,
+            "list": webhooks.show,
+            "deliveries": webhooks.deliveries,
+            "replay": webhooks.replay,
+            "disable": webhooks.disable,
+            "enable": webhooks.enable,
+            "rotate": webhooks.rotate,
+            "test": webhooks.try_out,
+        },
+    ),
 }
 
 

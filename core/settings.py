@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.addresses import is_address
 from core.errors import UsageError
+from core.hosts import AllowList
 
 
 class Settings(BaseSettings):
@@ -24,6 +25,7 @@ class Settings(BaseSettings):
     mail_from: str = "Entr'apprendre (IFC) <entrapprendre@ifc.example>"
     timezone: str = "Europe/Brussels"
     locale: Literal["fr"] = "fr"
+    webhook_allow: str = Field(default="", description="hosts and networks (CIDR) to which webhooks may go unprotected")
     var: Path = Field(default=Path("var"), description="where inbox, mail, seals and Prefect's own data stand")
 
     @field_validator("mail_from")
@@ -31,6 +33,12 @@ class Settings(BaseSettings):
     def _an_address(cls, value: str) -> str:
         if not is_address(parseaddr(value)[1]):  # found out at the first message, it would be each message's fault
             raise ValueError(value)
+        return value
+
+    @field_validator("webhook_allow")
+    @classmethod
+    def _hosts(cls, value: str) -> str:
+        AllowList.parse(value)
         return value
 
     @field_validator("timezone")

@@ -9,6 +9,7 @@ from models.messages import Message, MessageText, Notification
 from models.participations import Fact, Participation, Wish
 from models.people import Contact, Organisation, Party
 from models.places import Offer, OfferSession, Placement, Seat, Waiting
+from models.webhooks import Webhook, WebhookEvent
 from models.work import Document, Lease, SetAside
 
 __all__ = [
@@ -35,6 +36,8 @@ __all__ = [
     "Seat",
     "SetAside",
     "Waiting",
+    "Webhook",
+    "WebhookEvent",
     "Wish",
     "metadata",
     "table_of",

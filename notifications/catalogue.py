@@ -148,6 +148,9 @@ CATALOGUE: Mapping[Kind, KindSpec] = MappingProxyType(
         Kind.HANDOFF_CLOSED: _tells(Role.INSTITUTE, if_unknown="resend", may_fold=True),
         Kind.TRANSFER_REMINDER: _asks(Role.INSTITUTE, (HandoffStatus.ACCEPTED,)),
         Kind.TRANSFER_OVERDUE: _escalates((HandoffStatus.ACCEPTED, HandoffStatus.HELD)),
+        Kind.WEBHOOK_DISABLED: KindSpec(
+            audience=Role.COORDINATOR, act_owed=True, may_fold=True, still_true=None, if_unknown="resend"
+        ),
         # evaluation and the end
         Kind.EVALUATION_REQUESTED: _asks(Role.TEACHER, (State.TRANSFERRED,)),
         Kind.EVALUATION_REMINDER: _asks(Role.TEACHER, (State.TRANSFERRED,)),

@@ -23,6 +23,7 @@ from actions.apply import Applied, Request, apply, apply_many
 from actions.imports import FileKind, import_file
 from actions.occasion import Actor, Occasion, system
 from core.clock import parse_moment
+from core.hosts import AllowList
 from jobs import progress, tick
 from jobs.summary import Summary
 from jobs.workshop import Workshop
@@ -39,6 +40,7 @@ from models import (
     metadata,
     table_of,
 )
+from notifications.courier import Courier, Post
 from notifications.gateways import FileGateway, Gateway, Mailbox
 from simulation.cast import read_cast
 from simulation.edition import Simulation, seeded_salt
@@ -106,6 +108,7 @@ class World:
     wall: Wall = field(default_factory=Wall)
     holder: str = "first"
     gateway: Gateway | None = None
+    post: Post | None = None
 
     @property
     def workshop(self) -> Workshop:
@@ -121,6 +124,8 @@ class World:
             recorded=lambda at: at,
             salt=lambda: "salt",
             holder=self.holder,
+            post=self.post or Courier(AllowList.parse("127.0.0.0/8"), connect_within=0.5, all_within=1).post,
+            public_url="https://entrapprendre.example",
         )
 
     def another(self, holder: str, **changes: Any) -> "World":

@@ -206,10 +206,11 @@ def test_every_message_of_the_ladders_is_a_kind() -> None:
     assert {message for path in EDITIONS for message in told_by_ladders(path)} - set(Kind) == set()
 
 
-def test_every_kind_is_told_by_a_table_or_a_ladder_but_those_of_moved_dates() -> None:
+def test_every_kind_is_told_by_a_table_or_a_ladder_but_those_of_dates_and_receivers() -> None:
     ladders = {Kind(message) for path in EDITIONS for message in told_by_ladders(path)}
 
-    assert set(Kind) - told_by_tables() - ladders == {Kind.DATES_FIXED, Kind.TRAINEE_DATES_FIXED}  # `places.set_dates`
+    untold = {Kind.DATES_FIXED, Kind.TRAINEE_DATES_FIXED, Kind.WEBHOOK_DISABLED}  # `places.set_dates`, `jobs.webhooks`
+    assert set(Kind) - told_by_tables() - ladders == untold
 
 
 def test_every_end_of_a_participation_is_told() -> None:
