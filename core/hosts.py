@@ -86,7 +86,7 @@ def _is_network(text: str) -> bool:
 class Target:
     """An address of the web, taken apart: `host` as it is looked up and verified, `authority` as the Host header."""
 
-    secure: bool
+    scheme: str
     host: str
     port: int
     authority: str
@@ -112,7 +112,7 @@ def target_of(url: str, allow: AllowList) -> Target:
     if (is_ip(host) and not allow.permits(host, [host])) or (host == "localhost" and not allow.names_host(host)):
         raise UsageError("webhook_private", value=host)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return Target(parts.scheme == "https", host, port or _PORTS[parts.scheme], parts.netloc, path)
+    return Target(parts.scheme, host, port or _PORTS[parts.scheme], parts.netloc, path)
 
 
 _PORTS = {"https": 443, "http": 80}

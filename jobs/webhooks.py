@@ -90,7 +90,17 @@ class _Run:
                 if not flying:
                     return self.summary
                 for done in wait(flying, return_when=FIRST_COMPLETED).done:
-                    _settle(self.workshop, flying.pop(done), done.result(), self.at, self.summary, self.failed)
+                    self._settle(flying.pop(done), done.result())
+
+    def _settle(self, turn: Turn, sent: Sent) -> None:
+        """Write down what became of a turn; a fault in doing so is about this receiver only, whose lease then ends."""
+        if any(not answer.accepted for _, answer in sent):
+            self.failed.add(turn.receiver.id)
+        try:
+            _settle(self.workshop, turn, sent, self.at, self.summary)
+        except Exception as fault:  # noqa: BLE001 - as above
+            self.failed.add(turn.receiver.id)
+            self.summary.fail(f"webhook {turn.receiver.id}", type(fault).__name__)
 
     def _claim(self, free: int) -> list[Turn]:
         """Take receivers that have something due and that nobody holds, and what each is to be told."""
@@ -196,7 +206,7 @@ class _Standing:
     by: Row[Any] | None = None  # the event whose failure did it
 
 
-def _settle(workshop: Workshop, turn: Turn, sent: Sent, at: datetime, summary: Summary, failed: set[int]) -> None:
+def _settle(workshop: Workshop, turn: Turn, sent: Sent, at: datetime, summary: Summary) -> None:
     """Write down what became of each event, and of the receiver; only who still holds it may."""
     wall = workshop.wall()
     standing = _Standing(turn.receiver.failing_since, turn.receiver.not_before)
@@ -204,8 +214,6 @@ def _settle(workshop: Workshop, turn: Turn, sent: Sent, at: datetime, summary: S
     for event, answer in sent:
         standing = _judged(standing, event, answer, wall)
         told.append(_told(event, answer, wall, standing))
-        if not answer.accepted:
-            failed.add(turn.receiver.id)
     with workshop.engine.begin() as connection:
         if not _release(connection, workshop.holder, turn.receiver.id, standing, sent, wall):
             return  # its lease ran out, and another process has taken it up

@@ -64,7 +64,7 @@ class Courier:
 
     def _connected(self, target: Target, addresses: list[str], until: float) -> socket.socket:
         line = self._first_that_answers(target, addresses, until)
-        if not target.secure:
+        if target.scheme != "https":
             return line
         try:
             line.settimeout(_left(until))
@@ -100,7 +100,7 @@ _CODES = (  # the first that fits
 _OURS = {"Content-Type": "application/json", "User-Agent": "Entrapprendre-Webhooks/1", "Connection": "close"}
 
 
-class _Bounded(io.RawIOBase):
+class _Bounded:
     """A socket that gives up at one moment: each wait gets what is left, so that no drip can prolong it."""
 
     def __init__(self, line: socket.socket, until: float) -> None:
@@ -111,7 +111,17 @@ class _Bounded(io.RawIOBase):
         self._line.sendall(data)
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(self, 1024)
+        return io.BufferedReader(_Incoming(self._line, self._until), 1024)
+
+    def close(self) -> None:
+        """Leave the socket open: whoever opened it closes it."""
+
+
+class _Incoming(io.RawIOBase):
+    """What comes in on such a socket."""
+
+    def __init__(self, line: socket.socket, until: float) -> None:
+        self._line, self._until = line, until
 
     def readable(self) -> bool:
         return True
@@ -136,7 +146,7 @@ def _look_up(target: Target, until: float) -> list[str]:
     def look_up() -> None:
         try:
             known = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
-            found.put(list(dict.fromkeys(str(address[0]) for *_, address in known)))
+            found.put(list(dict.fromkeys(str(address[0]) for *_, address in known)) or socket.gaierror())
         except (OSError, UnicodeError) as fault:
             found.put(fault if isinstance(fault, OSError) else socket.gaierror())
 

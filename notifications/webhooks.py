@@ -141,7 +141,7 @@ def pause_until(answer: Answer, wall: datetime) -> datetime | None:
         return wall + min(timedelta(seconds=min(int(asked[:9]), 10**8)), _LONGEST_PAUSE)
     try:
         until = parsedate_to_datetime(asked)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     until = until if until.tzinfo else until.replace(tzinfo=UTC)
     return min(max(until, wall), wall + _LONGEST_PAUSE)
