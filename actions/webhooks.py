@@ -213,7 +213,8 @@ def _again(connection: Connection, which: ColumnElement[bool]) -> int:
 def receivers(connection: Connection, institute: str | None) -> Sequence[Row[Any]]:
     """Return receivers with their institute, and how many events wait, failed or were dropped. Raises NotFound."""
     counts = [
-        func.count(EVENT.c.id).filter(EVENT.c.status == status.value).label(str(status)) for status in EventStatus
+        func.count(EVENT.c.id).filter(EVENT.c.status == status.value, EVENT.c.type != PING).label(str(status))
+        for status in EventStatus
     ]
     query = (
         select(WEBHOOK, ORGANISATION.c.code.label("institute"), *counts)

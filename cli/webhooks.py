@@ -110,22 +110,22 @@ def _tell_receivers(found: list[dict[str, Any]]) -> None:
             each["institute"],
             each["url"],
             _status(each),
-            console.when(each["failing_since"]),
             each["waiting"],
             each["failed"],
             _answer(each["answer"]),
         )
         for each in found
     ]
-    columns = ("webhook", "institute", "url", "status", "failing_since", "waiting_events", "failed_events", "answer")
+    columns = ("webhook", "institute", "url", "status", "waiting_events", "failed_events", "answer")
     right = ("webhook", "waiting_events", "failed_events")
     console.table(console.heading("webhooks"), columns, rows, right, whole=("institute",))
 
 
 def _status(each: dict[str, Any]) -> str:
     status = console.named("webhook_status", each["status"])
-    because = each["disabled_because"]
-    return f"{status} : {console.named('disabled_because', because)}" if because else status
+    if each["disabled_because"]:
+        return f"{status} : {console.named('disabled_because', each['disabled_because'])}"
+    return f"{status}, {console.heading('failing')}" if each["failing_since"] else status
 
 
 def _answer(code: str | None) -> str:
@@ -169,17 +169,15 @@ def _tell_events(found: list[dict[str, Any]]) -> None:
     rows = [
         (
             each["id"],
-            each["webhook"],
             each["type"],
             each["reference"],
             console.named("event_status", each["status"]),
-            each["attempts"],
             _answer(each["answer"]),
         )
         for each in found
     ]
-    columns = ("event", "webhook", "kind", "reference", "status", "tries", "answer")
-    console.table(console.heading("events"), columns, rows, ("webhook", "tries"), whole=("event",))
+    columns = ("event", "kind", "reference", "status", "answer")
+    console.table(console.heading("events"), columns, rows, whole=("event", "kind", "reference"))
 
 
 def replay(
