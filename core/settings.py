@@ -25,7 +25,7 @@ class Settings(BaseSettings):
     mail_from: str = "Entr'apprendre (IFC) <entrapprendre@ifc.example>"
     timezone: str = "Europe/Brussels"
     locale: Literal["fr"] = "fr"
-    webhook_allow: str = Field(default="", description="hosts and networks (CIDR) to which webhooks may go unprotected")
+    webhook_allow: str = Field(default="", description="hosts, networks (CIDR) that webhooks may go to as they are")
     var: Path = Field(default=Path("var"), description="where inbox, mail, seals and Prefect's own data stand")
 
     @field_validator("mail_from")
