@@ -7,8 +7,10 @@ from actions.occasion import Actor, Occasion
 from actions.reading import Seen
 from states.deadlines import Ended, Opened
 from states.decide import Pulled
-from states.names import Effect
+from states.names import Effect, Purpose, Subject
 from states.snapshot import Snapshot
+
+PURPOSES: Mapping[Subject, Purpose] = {Subject.HANDOFF: Purpose.TRANSFER, Subject.RETURN: Purpose.EVALUATION}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,16 +12,17 @@ from typing import Any
 from sqlalchemy import Connection, Insert, Update, bindparam, insert, or_, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from actions.change import Change
+from actions.change import PURPOSES, Change
 from actions.effects import EFFECTS
 from actions.journal import JOURNAL, TEXTS, entry_hash, text_hash
 from actions.packets import PACKET, Fixed, packets_of
 from actions.reading import FACT_COLUMNS
 from actions.telling import notifications
+from actions.webhooks import announce
 from core.errors import LostRace
 from models import Deadline, Handoff, Notification, Participation, Placement, table_of
 from states.decide import Pulled
-from states.names import DeadlineStatus, Effect, HandoffStatus, PlacementStatus, Purpose, Subject, Trigger
+from states.names import DeadlineStatus, Effect, HandoffStatus, PlacementStatus, Subject, Trigger
 
 PARTICIPATION, PLACEMENT, HANDOFF = table_of(Participation), table_of(Placement), table_of(Handoff)
 DEADLINE, NOTIFICATION = table_of(Deadline), table_of(Notification)
@@ -60,6 +61,7 @@ def _write(connection: Connection, changes: Sequence[Change]) -> None:
     _insert(connection, _INSERT_TEXT, texts)
     _write_deadlines(connection, changes)
     _insert(connection, _INSERT_NOTIFICATION, [row for change in changes for row in notifications(change)])
+    announce(connection, changes, journal)
     for effect, follow in EFFECTS.items():
         if concerned := [change for change in changes if effect in change.effects]:
             follow(connection, concerned)
@@ -165,7 +167,6 @@ _SET_HANDOFF = (
 _OFFER_HANDOFF = _SET_HANDOFF.values(
     receiver_id=bindparam("v_receiver"), offered_at=bindparam("v_since"), packet_hash=bindparam("v_packet_hash")
 )
-_PURPOSES = {Subject.HANDOFF: Purpose.TRANSFER, Subject.RETURN: Purpose.EVALUATION}
 
 Turn = list[tuple[Change, Pulled]]
 
@@ -179,7 +180,7 @@ def _write_placements(connection: Connection, changes: Sequence[Change]) -> None
 
 
 def _write_handoffs(connection: Connection, changes: Sequence[Change], packets: Packets) -> None:
-    for subject in _PURPOSES:
+    for subject in PURPOSES:
         for turn in _in_turn(changes, subject):
             moved = [(c, step) for c, step in turn if step.trigger not in {Trigger.REQUEST, Trigger.OFFER}]
             offered = [_offered(c, step, packets) for c, step in turn if step.trigger is Trigger.OFFER]
@@ -214,7 +215,7 @@ def _requested(change: Change, step: Pulled) -> dict[str, Any]:
     return {
         "participation_id": row.id,
         "edition_id": row.edition_id,
-        "purpose": _PURPOSES[step.subject].value,
+        "purpose": PURPOSES[step.subject].value,
         "round": _round(change, step) + 1,
         "status": str(step.after),
         "sender_id": _transferred_by(change) if back else row.ifc_id,
@@ -257,7 +258,7 @@ def _moved_round(change: Change, step: Pulled) -> dict[str, Any]:
     said = change.data.get({Trigger.DECLINE: "cause", Trigger.HOLD: "missing"}.get(step.trigger, ""), "")
     moved = _moved(change, step, _round(change, step))
     changed = {"v_because": str(said), "v_changed_at": change.occasion.recorded_at}
-    return {**moved, "b_purpose": _PURPOSES[step.subject].value, **changed}
+    return {**moved, "b_purpose": PURPOSES[step.subject].value, **changed}
 
 
 def _round(change: Change, step: Pulled) -> int:

@@ -28,6 +28,7 @@ from cli import (
     ticking,
     tokens,
     web,
+    webhooks,
 )
 from cli.options import told
 from core.errors import InvalidFile, ProductError, UsageError
@@ -90,6 +91,19 @@ GROUPS: dict[str, tuple[Command | None, dict[str, Command]]] = {
     "journal": (None, {"verify": journal.verify}),
     "routes": (None, {"check": routes.check}),
     "tokens": (None, {"create": tokens.create, "list": tokens.listing, "revoke": tokens.revoke}),
+    "webhooks": (
+        None,
+        {
+            "add": webhooks.add,
+            "list": webhooks.show,
+            "deliveries": webhooks.deliveries,
+            "replay": webhooks.replay,
+            "disable": webhooks.disable,
+            "enable": webhooks.enable,
+            "rotate": webhooks.rotate,
+            "test": webhooks.try_out,
+        },
+    ),
 }
 
 

@@ -11,7 +11,7 @@ from cli.opening import database, settings_of
 from cli.options import AsJson, At, Directory, moment, told
 from core.clock import iso
 from notifications.words import say
-from states.names import MessageStatus, Subject
+from states.names import Subject
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,5 +96,8 @@ def _outcome(job: str, code: str) -> str:
         return f"{console.named('outcome', about)} : {what}"
     if what:
         return f"{console.named('rule', about)} : {console.named('step_action', what)}"
-    own = job == "delivery" and code in set(MessageStatus)
-    return console.named("message_status" if own else "outcome", code)
+    own = console.named(_STATUSES[job], code) if job in _STATUSES else code
+    return console.named("outcome", code) if own == code else own
+
+
+_STATUSES = {"delivery": "message_status", "webhooks": "event_status"}

@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.addresses import is_address
 from core.errors import UsageError
+from core.hosts import AllowList
 
 
 class Settings(BaseSettings):
@@ -25,6 +26,7 @@ class Settings(BaseSettings):
     mail_from: str = "Entr'apprendre (IFC) <entrapprendre@ifc.example>"
     timezone: str = "Europe/Brussels"
     locale: Literal["fr"] = "fr"
+    webhook_allow: str = Field(default="", description="hosts, networks (CIDR) that webhooks may go to as they are")
     var: Path = Field(default=Path("var"), description="where inbox, mail, seals and Prefect's own data stand")
 
     @field_validator("mail_from")
@@ -41,6 +43,12 @@ class Settings(BaseSettings):
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
             raise ValueError(value)
         return value.rstrip("/")
+
+    @field_validator("webhook_allow")
+    @classmethod
+    def _hosts(cls, value: str) -> str:
+        AllowList.parse(value)
+        return value
 
     @field_validator("timezone")
     @classmethod

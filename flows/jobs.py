@@ -19,6 +19,7 @@ from jobs import delivery as delivery_job
 from jobs import handoffs as handoffs_job
 from jobs import intake as intake_job
 from jobs import progress as progress_job
+from jobs import webhooks as webhooks_job
 from jobs.summary import Summary
 from jobs.tick import JOBS, ORDER, has_work
 from jobs.workshop import MOST_AT_ONCE
@@ -97,8 +98,19 @@ async def delivery(at: datetime | None = None, limit: int = MOST_AT_ONCE) -> Sum
     return await _run(delivery_job.JOB, at, limit)
 
 
+@flow(
+    name="webhooks",
+    flow_run_name=_run_name,
+    description="Tells the receivers that institutes named.",
+    persist_result=False,
+)
+async def webhooks(at: datetime | None = None, limit: int = MOST_AT_ONCE) -> Summary:
+    """Send the events that wait to the institutes' receivers; `at` is the moment of the programme (default: now)."""
+    return await _run(webhooks_job.JOB, at, limit)
+
+
 FLOWS = {
-    flow.name: flow for flow in (intake, progress, handoffs, deadlines, delivery)
+    flow.name: flow for flow in (intake, progress, handoffs, deadlines, delivery, webhooks)
 }  # the seal has none: it is a moment's work
 
 

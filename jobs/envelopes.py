@@ -15,6 +15,7 @@ from actions.people import CONTACT, ORGANISATION, PARTY
 from actions.places import SEAT, SESSION, WISH
 from actions.reading import rules_for
 from actions.sessions import TRANSFER_SESSION
+from actions.webhooks import EVENT, WEBHOOK
 from actions.writing import DEADLINE, HANDOFF, NOTIFICATION, PARTICIPATION, PLACEMENT
 from core.clock import BRUSSELS
 from models import EditionRevision, table_of
@@ -231,7 +232,7 @@ class _Desk:
             site=(row.site or None) if names_place else None,
             days=tuple(date.fromisoformat(day) for day in (row.days or "").split(",") if day and names_place),
             due=self._due(kind, row),
-            institute=row.institute_before if before else row.institute,
+            institute=self._institute(kind, notification) or (row.institute_before if before else row.institute),
             half_days=row.half_days,
             half_days_planned=edition.immersion.half_days,
             contact=self._contact(kind, row),
@@ -277,6 +278,17 @@ class _Desk:
         }[role]
         found = self._first(role, None, organisation) if organisation else None
         return Contact(name=found.name, email=found.address) if found else None
+
+    def _institute(self, kind: Kind, notification: Row[Any]) -> str | None:
+        """Return whose receiver was disabled: its round may be another institute's by now."""
+        if kind is not Kind.WEBHOOK_DISABLED:
+            return None
+        entry = (EVENT.c.participation_id == notification.participation_id, EVENT.c.seq == notification.seq)
+        receiver = EVENT.join(WEBHOOK, WEBHOOK.c.id == EVENT.c.webhook_id)
+        query = select(ORGANISATION.c.name).select_from(
+            receiver.join(ORGANISATION, ORGANISATION.c.id == WEBHOOK.c.organisation_id)
+        )
+        return self.connection.execute(query.where(*entry).limit(1)).scalar()
 
     def _reason(self, kind: Kind, notification: Row[Any]) -> str | None:
         if kind not in _SHOWS_REASON or notification.seq is None:

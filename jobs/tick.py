@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from jobs import deadlines, delivery, handoffs, intake, progress, seals
+from jobs import deadlines, delivery, handoffs, intake, progress, seals, webhooks
 from jobs.summary import Summary
 from jobs.workshop import MOST_AT_ONCE, Workshop
 
@@ -15,25 +15,29 @@ JOBS: Mapping[str, Run] = {
     handoffs.JOB: handoffs.run,
     deadlines.JOB: deadlines.run,
     delivery.JOB: delivery.run,
+    webhooks.JOB: webhooks.run,
     seals.JOB: seals.run,
 }
 
-# What came in, what it justifies, what that hands over, what is late, what that gives back, what is said, the seal.
-ORDER = (intake.JOB, progress.JOB, handoffs.JOB, deadlines.JOB, handoffs.JOB, delivery.JOB, seals.JOB)
+# What came in, what it justifies, what that hands over, what is late, what that gives back, what is said to people and,
+# since a receiver may be slow, after them to machines, the seal.
+ORDER = (intake.JOB, progress.JOB, handoffs.JOB, deadlines.JOB, handoffs.JOB, delivery.JOB, webhooks.JOB, seals.JOB)
+_NEED_THE_KEY = (webhooks.JOB, seals.JOB)  # a seal or a signature that anybody could make proves nothing
 
 
 def has_work(workshop: Workshop, job: str, at: datetime) -> bool:
     """Tell whether a job has anything to do at this moment: a few indexed probes, however many participations."""
     if job == intake.JOB:
         return intake.has_work(workshop.inbox)
-    if job == seals.JOB and not workshop.seal_key:  # a seal that anybody could make proves nothing
+    if job in _NEED_THE_KEY and not workshop.seal_key:
         return False
     with workshop.engine.connect().execution_options(read_only=True) as connection:
-        if job == delivery.JOB:
-            return delivery.has_work(connection, workshop.wall())
+        if job in _BY_THE_WALL:
+            return _BY_THE_WALL[job](connection, workshop.wall())
         return _PROBES[job](connection, at)
 
 
+_BY_THE_WALL = {delivery.JOB: delivery.has_work, webhooks.JOB: webhooks.has_work}
 _PROBES = {
     progress.JOB: progress.has_work,
     handoffs.JOB: handoffs.has_work,

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine
 
 from actions.occasion import Occasion
 from core.clock import Clock
+from notifications.courier import Post
 from notifications.gateways import Gateway, Mailbox
 
 MOST_AT_ONCE = 500
@@ -20,7 +21,8 @@ class Workshop:
     """The resources of a job; `wiring` builds it.
 
     `recorded` says when something is written down: the machine's clock, except in a simulation, where the programme's
-    moment stands for both. `holder` names this process in leases; `seal_key` never stands in the database.
+    moment stands for both. `holder` names this process in leases; `seal_key`, which seals and signs, never stands in
+    the database. `post` sends a webhook, `public_url` is how its receiver reaches us.
     """
 
     engine: Engine
@@ -33,6 +35,8 @@ class Workshop:
     recorded: Callable[[datetime], datetime]
     salt: Callable[[], str]
     holder: str
+    post: Post
+    public_url: str
     flow_run_id: str | None = None
 
     @contextmanager

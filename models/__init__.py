@@ -11,6 +11,7 @@ from models.participations import Fact, Participation, Wish
 from models.people import Contact, Organisation, Party
 from models.places import Offer, OfferSession, Placement, Seat, Waiting
 from models.tokens import ApiToken
+from models.webhooks import Webhook, WebhookEvent
 from models.work import Document, Lease, SetAside
 
 __all__ = [
@@ -40,6 +41,8 @@ __all__ = [
     "SetAside",
     "TransferSession",
     "Waiting",
+    "Webhook",
+    "WebhookEvent",
     "Wish",
     "metadata",
     "table_of",

@@ -163,6 +163,9 @@ CATALOGUE: Mapping[Kind, KindSpec] = MappingProxyType(
         Kind.RETURN_SENT_BACK: _asks(Role.INSTITUTE, (HandoffStatus.TO_ROUTE,), back=True),
         Kind.RETURN_REMINDER: _asks(Role.INSTITUTE, (HandoffStatus.TO_ROUTE,), back=True),
         Kind.RETURN_OVERDUE: _escalates(_NOT_ACCEPTED, back=True),
+        Kind.WEBHOOK_DISABLED: KindSpec(
+            audience=Role.COORDINATOR, act_owed=True, may_fold=True, still_true=None, if_unknown="resend"
+        ),
         # evaluation and the end
         Kind.EVALUATION_REQUESTED: _asks(Role.TEACHER, (HandoffStatus.ACCEPTED,), back=True),
         Kind.EVALUATION_REMINDER: _asks(Role.TEACHER, (HandoffStatus.ACCEPTED,), back=True),

@@ -257,6 +257,7 @@ class Kind(StrEnum):
     RETURN_SENT_BACK = "return_sent_back"
     RETURN_REMINDER = "return_reminder"
     RETURN_OVERDUE = "return_overdue"
+    WEBHOOK_DISABLED = "webhook_disabled"
     # evaluation and the end
     EVALUATION_REQUESTED = "evaluation_requested"
     EVALUATION_REMINDER = "evaluation_reminder"
@@ -317,6 +318,22 @@ class MessageStatus(StrEnum):
     FAILED = "failed"
     UNKNOWN = "unknown"
     CANCELLED = "cancelled"
+
+
+class WebhookStatus(StrEnum):
+    """Statuses of a receiver that an institute named."""
+
+    ACTIVE = "active"
+    DISABLED = "disabled"
+
+
+class EventStatus(StrEnum):
+    """Statuses of one event for one receiver; only a replay takes one out of the last three."""
+
+    QUEUED = "queued"
+    ACCEPTED = "accepted"
+    FAILED = "failed"  # given up: the receiver never took it
+    DROPPED = "dropped"  # not sent, or no more: the receiver was disabled
 
 
 class ParticipantKind(StrEnum):

@@ -10,8 +10,10 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from core.clock import Clock, wall_now
+from core.hosts import AllowList
 from core.settings import Settings
 from jobs.workshop import Workshop
+from notifications.courier import Courier
 from notifications.gateways import FileGateway, Mailbox
 
 
@@ -38,6 +40,8 @@ def make_workshop(
         wall=wall,
         recorded=recorded or (lambda _at: wall()),
         salt=salt or (lambda: secrets.token_hex(16)),
+        post=Courier(AllowList.parse(settings.webhook_allow)).post,
+        public_url=settings.public_url,
         holder=f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}",
     )
 

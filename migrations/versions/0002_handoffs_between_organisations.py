@@ -99,6 +99,7 @@ _KINDS = (
     "return_sent_back",
     "return_reminder",
     "return_overdue",
+    "webhook_disabled",
     "evaluation_requested",
     "evaluation_reminder",
     "evaluation_overdue",
@@ -165,6 +166,43 @@ def upgrade() -> None:
     )
     op.create_index("ix_transfer_session_institute_id", "transfer_session", ["institute_id", "starts_at"], unique=False)
     op.create_table(
+        "webhook",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("organisation_id", sa.Integer(), nullable=False),
+        sa.Column("url", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("status", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("disabled_because", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("generation", sa.Integer(), nullable=False),
+        sa.Column("rotated_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("failing_since", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("not_before", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("answer", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("answered_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("leased_by", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("leased_until", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("disabled_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.CheckConstraint(
+            "disabled_because IN ('failing', 'gone', 'by_hand')", name=op.f("ck_webhook_disabled_because")
+        ),
+        sa.CheckConstraint(
+            "status <> 'disabled' OR (disabled_because IS NOT NULL AND disabled_at IS NOT NULL)",
+            name=op.f("ck_webhook_disabled"),
+        ),
+        sa.CheckConstraint("status IN ('active', 'disabled')", name=op.f("ck_webhook_status")),
+        sa.CheckConstraint("(leased_by IS NULL) = (leased_until IS NULL)", name=op.f("ck_webhook_leased")),
+        sa.ForeignKeyConstraint(["organisation_id"], ["organisation.id"], name=op.f("fk_webhook_organisation_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook")),
+    )
+    op.create_index(
+        "uq_webhook_active",
+        "webhook",
+        ["organisation_id", "url"],
+        unique=True,
+        sqlite_where=sa.text("status = 'active'"),
+        postgresql_where=sa.text("status = 'active'"),
+    )
+    op.create_table(
         "packet",
         sa.Column("participation_id", sa.Integer(), nullable=False),
         sa.Column("round", sa.Integer(), nullable=False),
@@ -172,6 +210,53 @@ def upgrade() -> None:
         sa.Column("content", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.ForeignKeyConstraint(["participation_id"], ["participation.id"], name=op.f("fk_packet_participation_id")),
         sa.PrimaryKeyConstraint("participation_id", "round", name=op.f("pk_packet")),
+    )
+    op.create_table(
+        "webhook_event",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("key", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("webhook_id", sa.Integer(), nullable=False),
+        sa.Column("type", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("participation_id", sa.Integer(), nullable=True),
+        sa.Column("purpose", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("round", sa.Integer(), nullable=True),
+        sa.Column("handoff_status", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("seq", sa.Integer(), nullable=True),
+        sa.Column("at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("status", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("not_before", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("first_failed_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("answer", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("settled_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.CheckConstraint("(type = 'ping') = (participation_id IS NULL)", name=op.f("ck_webhook_event_about")),
+        sa.CheckConstraint(
+            "handoff_status IN ('to_route', 'held', 'offered', 'accepted', 'declined', 'timed_out', 'completed', 'closed')",
+            name=op.f("ck_webhook_event_handoff_status"),
+        ),
+        sa.CheckConstraint("purpose IN ('transfer', 'evaluation')", name=op.f("ck_webhook_event_purpose")),
+        sa.CheckConstraint("status <> 'queued' OR settled_at IS NULL", name=op.f("ck_webhook_event_settled")),
+        sa.CheckConstraint(
+            "status IN ('queued', 'accepted', 'failed', 'dropped')", name=op.f("ck_webhook_event_status")
+        ),
+        sa.CheckConstraint("(participation_id IS NULL) = (seq IS NULL)", name=op.f("ck_webhook_event_entry")),
+        sa.ForeignKeyConstraint(
+            ["participation_id"], ["participation.id"], name=op.f("fk_webhook_event_participation_id")
+        ),
+        sa.ForeignKeyConstraint(["webhook_id"], ["webhook.id"], name=op.f("fk_webhook_event_webhook_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_event")),
+        sa.UniqueConstraint("key", name=op.f("uq_webhook_event_key")),
+        sa.UniqueConstraint(
+            "webhook_id", "participation_id", "seq", name=op.f("uq_webhook_event_webhook_id_participation_id_seq")
+        ),
+    )
+    op.create_index(
+        "ix_webhook_event_waiting",
+        "webhook_event",
+        ["webhook_id", "not_before"],
+        unique=False,
+        sqlite_where=sa.text("status = 'queued'"),
+        postgresql_where=sa.text("status = 'queued'"),
     )
     with op.batch_alter_table("participation") as batch:
         batch.add_column(sa.Column("return_round", sa.Integer(), nullable=False, server_default="0"))
@@ -248,7 +333,9 @@ def downgrade() -> None:
         batch.drop_column("transfer_session_id")
         batch.drop_column("attendance_on")
         batch.drop_column("note_on")
+    op.drop_table("webhook_event")
     op.drop_table("packet")
+    op.drop_table("webhook")
     op.drop_table("transfer_session")
     op.drop_table("api_token")
 

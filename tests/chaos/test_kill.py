@@ -39,6 +39,7 @@ def outcome(world: World, scenario: str) -> Outcome:
     inbox = world.folder / "inbox"
     files = sorted(str(path.relative_to(inbox)) for path in inbox.rglob("*") if path.is_file())
     seals = world.folder / "seals" / "seals.jsonl"
+    files += sorted(path.name for path in (world.folder / "hooks").glob("*"))
     return Outcome(rows, world.mails(), files + (seals.read_text().splitlines() if seals.exists() else []))
 
 
@@ -193,6 +194,30 @@ def test_lease_of_a_dead_delivery_is_respected_until_it_ends(
         world.wall.advance(seconds=2)
         SCENARIOS["delivery"].work(world.another("second"))
         assert world.mails() == expected.mails
+
+
+def hooks(world: World) -> list[str]:
+    return sorted(path.name for path in (world.folder / "hooks").glob("*"))
+
+
+def test_webhook_under_another_id_on_each_try_doubles(
+    databases: Databases, database_kind: Kind, tmp_path: Path, undisturbed: Any
+) -> None:
+    """Control: a receiver cannot tell that it has seen the event."""
+    with killed(databases, database_kind, tmp_path, "webhooks", "after post", without="stable id") as world:
+        assert run(world, "webhooks", without="stable id") == 0
+
+        assert len(hooks(world)) == 2 + 1
+
+
+def test_webhook_whose_lease_never_ends_is_lost(
+    databases: Databases, database_kind: Kind, tmp_path: Path, undisturbed: Any
+) -> None:
+    """Control: what a dead process held stays held."""
+    with killed(databases, database_kind, tmp_path, "webhooks", "before post", without="lease that ends") as world:
+        assert run(world, "webhooks", without="lease that ends") == 0
+
+        assert hooks(world) == []
 
 
 def test_intake_that_moves_before_it_commits_loses(

@@ -10,7 +10,7 @@ import re
 import shutil
 import signal
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,11 +27,13 @@ from sqlalchemy import Engine, event
 from actions import editions
 from actions.imports import FileKind, Report, import_file
 from actions.occasion import system
-from jobs import deadlines, delivery, handoffs, intake, progress, seals
+from jobs import deadlines, delivery, handoffs, intake, progress, seals, webhooks
 from jobs.summary import Summary
 from jobs.workshop import Workshop
 from models import metadata
+from notifications.courier import Post
 from notifications.gateways import FileGateway, Gateway, Mail, Receipt
+from notifications.webhooks import Answer, signed
 from states.names import MessageStatus, Role, State, Trigger
 from tests.support import worlds
 from tests.support.worlds import World, moment
@@ -101,6 +103,28 @@ class ProbedGateway:
         return receipt
 
 
+def received(folder: Path) -> Post:
+    """Return a receiver of webhooks that keeps each in a file, by its id: the same one twice is one."""
+
+    def post(_url: str, headers: Mapping[str, str], text: str) -> Answer:
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.joinpath(headers["webhook-id"]).write_text(text)
+        return Answer(code="204")
+
+    return post
+
+
+def _probed_post(inner: Post, probe: Probe) -> Post:
+    def post(url: str, headers: Mapping[str, str], text: str) -> Answer:
+        before, after = probe.around("post")
+        before()
+        answer = inner(url, headers, text)
+        after()
+        return answer
+
+    return post
+
+
 def _kill_at(point: str | None) -> Strike:
     """Die at a point, or at the first one that is called so, numbers aside."""
 
@@ -165,10 +189,26 @@ def with_waiting(world: World) -> None:
 
 
 def _one_unrouted(world: World) -> None:
-    """Amélie, Basile and Céline have routes, Désiré has none."""
-    worlds.immersed(world)
+    """Amélie, Basile and Céline have routes, Désiré has none; one of the institutes has a receiver."""
+    _with_receiver(world)
     asked: dict[str, Any] = {"reason": "Présence encodée sur papier.", "data": {"to": State.IMMERSED.value}}
     world.act(worlds.DESIRE, Trigger.CORRECT, Role.COORDINATOR, worlds.IMMERSED_AT, **asked)
+
+
+def _with_receiver(world: World) -> None:
+    worlds.immersed(world)
+    worlds.name_receiver(world, "https://cecafoc.example/hook")
+
+
+def _told(world: World) -> None:
+    """Amélie and Basile are offered to Cecafoc, whose receiver does not know it yet."""
+    _with_receiver(world)
+    handoffs.run(world.workshop, worlds.OFFERED_AT)
+
+
+def _tell(world: World) -> None:
+    world.post = world.post or received(world.folder / "hooks")
+    webhooks.run(world.workshop, worlds.OFFERED_AT)
 
 
 _LATE = moment("2018-11-20 08:00")  # every step of the approval is due, the lapse too
@@ -189,6 +229,12 @@ SCENARIOS = {
         lambda world: delivery.run(world.workshop, worlds.REGISTERED_AT),
         wait=timedelta(seconds=61),
         without=("message.attempts",),  # a second attempt is the point
+    ),
+    "webhooks": Scenario(
+        _told,
+        _tell,
+        wait=timedelta(seconds=61),
+        without=("webhook.answered_at", "webhook_event.settled_at"),  # on a clock that has gone on
     ),
     "seals": Scenario(worlds.registered, lambda world: seals.run(world.workshop, worlds.REGISTERED_AT)),
 }
@@ -228,6 +274,11 @@ class RandomNames(FileGateway):
         return receipt
 
 
+def _under_another_id(_key: str, *given: Any) -> dict[str, str]:
+    """The headers of an event that is another one on each try."""
+    return signed(f"msg_{uuid4().hex}", *given)
+
+
 @dataclass(frozen=True)
 class Without:
     """A guard to take away: what is patched where, how the engine is made, which gateway sends."""
@@ -246,7 +297,10 @@ WITHOUT = {
     "one transaction": Without(engine=_each_statement_commits),
     "idempotent gateway": Without(gateway=RandomNames),
     "send before settle": Without(patches=((delivery, "run", _settles_first),)),
-    "lease that ends": Without(patches=((delivery, "LEASE", timedelta(days=3650)),)),
+    "lease that ends": Without(
+        patches=tuple((module, "LEASE", timedelta(days=3650)) for module in (delivery, webhooks))
+    ),
+    "stable id": Without(patches=((webhooks, "signed", _under_another_id),)),
     "commit before move": Without(patches=((intake, "_take", _moves_first),)),
     "catching up": Without(patches=((seals, "_write_missing", lambda _workshop: None),)),
 }
@@ -258,6 +312,7 @@ def _probed(world: World, probe: Probe) -> Iterator[None]:
     """Watch everything that a world's work does to the outside."""
     probe.watch(world.engine)
     world.gateway = ProbedGateway(world.gateway or FileGateway(world.folder / "mail"), probe)
+    world.post = _probed_post(world.post or received(world.folder / "hooks"), probe)
     replace = os.replace
 
     def move(source: Any, target: Any, **more: Any) -> None:
@@ -340,7 +395,7 @@ def chosen(points: list[str]) -> list[str]:
 
 
 _WRITES = ("insert", "update", "delete")
-_OUTSIDE = ("send", "move of the file")
+_OUTSIDE = ("send", "post", "move of the file")
 
 
 @lru_cache

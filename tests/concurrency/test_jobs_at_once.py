@@ -5,7 +5,7 @@ Where a test says "without", the condition that keeps a second process off was t
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,18 +15,19 @@ from threading import BrokenBarrierError
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, true
 from sqlalchemy.exc import IntegrityError
 
 from actions import apply as applying
 from actions import handoffs as routing
 from actions.occasion import system
 from actions.reading import read_rows
-from jobs import deadlines, delivery, handoffs, progress, seals
+from jobs import deadlines, delivery, handoffs, progress, seals, webhooks
 from jobs.summary import Summary
 from jobs.workshop import Workshop
 from models import Deadline, Message, table_of
 from notifications.gateways import Mail, Receipt
+from notifications.webhooks import Answer
 from tests.chaos import victims
 from tests.concurrency.interleaving import blindly, without_keys
 from tests.support import worlds
@@ -39,7 +40,10 @@ REMINDED_AT = moment("2018-09-24 08:00")
 
 
 class Ledger:
-    """A gateway that only notes what was sent, in one file for all processes; the first mail waits for the others'."""
+    """A gateway that only notes what was sent, in one file for all processes; the first mail waits for the others'.
+
+    It is a receiver of webhooks too.
+    """
 
     name, idempotent = "ledger", True
 
@@ -47,13 +51,20 @@ class Ledger:
         self._path, self._everybody = folder / "sent", everybody
 
     def send(self, mail: Mail) -> Receipt:
-        if self._everybody is not None:
-            with suppress(BrokenBarrierError):
-                self._everybody.wait(2)
-            self._everybody = None
-        with self._path.open("a") as file:  # one short line: the system appends it whole
-            file.write(f"{mail.message_id}\n")
+        self._note(mail.message_id)
         return Receipt(accepted=True, provider_id=mail.message_id)
+
+    def post(self, _url: str, headers: Mapping[str, str], _text: str) -> Answer:
+        self._note(headers["webhook-id"])
+        return Answer(code="204")
+
+    def _note(self, what: str) -> None:
+        everybody, self._everybody = self._everybody, None
+        if everybody is not None:
+            with suppress(BrokenBarrierError):
+                everybody.wait(2)
+        with self._path.open("a") as file:  # one short line: the system appends it whole
+            file.write(f"{what}\n")
 
 
 def sent(world: World) -> Counter[str]:
@@ -96,18 +107,28 @@ def _all_offered_once(world: World) -> None:
     assert world.one("SELECT count(*) FROM notification WHERE kind = 'handoff_offered'") == CROWD
 
 
+def _all_told_once(world: World) -> None:
+    assert set(sent(world).values()) == {1}
+    assert len(sent(world)) == 3 * CROWD
+    counts = world.rows("SELECT status, attempts, count(*) FROM webhook_event GROUP BY 1, 2")
+    assert [tuple(row) for row in counts] == [("accepted", 1, 3 * CROWD)]
+    assert world.one("SELECT count(*) FROM webhook WHERE leased_by IS NOT NULL") == 0
+
+
 CROWDS = {
     "delivery": Crowd(worlds.crowd_approved, delivery.run, worlds.APPROVED_AT, _all_sent_once),
     "deadlines": Crowd(worlds.crowd_registered, deadlines.run, REMINDED_AT, _all_reminded_once),
     "progress": Crowd(worlds.crowd_approved, progress.run, worlds.PLACED_AT, _all_progressed_once),
     "handoffs": Crowd(worlds.crowd_immersed, handoffs.run, worlds.OFFERED_AT, _all_offered_once),
+    "webhooks": Crowd(worlds.crowd_told, webhooks.run, worlds.OFFERED_AT, _all_told_once),
 }
 
 
 def worker(url: str, folder: Path, job: str, everybody: Barrier) -> None:
     """Run a job together with others; what a child process does."""
     engine = worlds.quick_engine(url)
-    world = World(engine, folder, holder=f"worker {os.getpid()}", gateway=Ledger(folder, everybody))
+    ledger = Ledger(folder, everybody)
+    world = World(engine, folder, holder=f"worker {os.getpid()}", gateway=ledger, post=ledger.post)
     with engine.connect():
         everybody.wait(20)
     CROWDS[job].run(world.workshop, CROWDS[job].at)
@@ -157,6 +178,27 @@ def test_delivery_claims_what_another_holds_only_when_leases_do_not_count(
         )
 
         assert (len(first), len(first & second)) == (2, 0 if leases_count else 2)
+
+
+@pytest.mark.parametrize("leases_count", [True, False])
+def test_webhooks_claim_what_another_holds_only_when_leases_do_not_count(
+    databases: Databases, database_kind: Kind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, leases_count: bool
+) -> None:
+    """Control: what another process is sending is sent again, and each receiver has two requests at once."""
+    with a_world(databases, database_kind, tmp_path, worlds.crowd_told) as world:
+        if not leases_count:
+            monkeypatch.setattr(webhooks, "_free", lambda _wall: true())
+
+        first, second = (
+            {
+                event.key
+                for turn in webhooks._Run(each.workshop, worlds.OFFERED_AT, 20)._claim(4)
+                for event in turn.events
+            }
+            for each in (world, world.another("second"))
+        )
+
+        assert (len(first), len(second), len(first & second)) == (80, 40, 0) if leases_count else (80, 80, 80)
 
 
 # ---------------------------------------------------------------- what a second process read before the first one wrote

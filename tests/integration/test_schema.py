@@ -249,6 +249,32 @@ ROWS: dict[str, list[Row]] = {
             "created_at": AT,
         }
     ],
+    "webhook": [
+        {
+            "id": 1,
+            "organisation_id": 3,
+            "url": "https://fcc.example/hook",
+            "status": "active",
+            "generation": 1,
+            "created_at": AT,
+        }
+    ],
+    "webhook_event": [
+        {
+            "id": 1,
+            "key": "msg_1",
+            "webhook_id": 1,
+            "type": "handoff.offered",
+            "participation_id": 1,
+            "purpose": "transfer",
+            "round": 1,
+            "handoff_status": "offered",
+            "seq": 1,
+            "at": AT,
+            "status": "queued",
+            "attempts": 0,
+        }
+    ],
     "document": [
         {
             "id": 1,
@@ -400,6 +426,7 @@ def attempt(connection: Connection, name: str, changes: Mapping[str, Any]) -> st
 SECOND = {"participation_id": 2, "attempt": 1}
 AGAIN = {"participation_id": 1, "attempt": 2, "seat_id": 2}
 NEXT_ROUND = {"round": 2}
+OFF = {"status": "disabled", "disabled_because": "gone", "disabled_at": AT}
 REFUSED: list[tuple[str, str, Row]] = [
     # a seat has one holder, a person one confirmed place
     *(("uq_placement_seat_held", "placement", {**SECOND, "status": s}) for s in ("proposed", "offered", "confirmed")),
@@ -446,6 +473,16 @@ REFUSED: list[tuple[str, str, Row]] = [
     ("ck_notification_addressee", "notification", {"key": "n2", "party_id": 1}),
     ("ck_message_leased", "message", {"id": "m2", "status": "leased"}),
     ("ck_message_leased", "message", {"id": "m2", "leased_until": AT}),
+    # a receiver is named once; a fact is told it once
+    ("uq_webhook_active", "webhook", {}),
+    ("ck_webhook_disabled", "webhook", {**OFF, "disabled_because": None}),
+    ("ck_webhook_disabled", "webhook", {**OFF, "disabled_at": None}),
+    ("ck_webhook_leased", "webhook", {**OFF, "leased_by": "h"}),
+    ("uq_webhook_event_key", "webhook_event", {"seq": 2}),
+    ("uq_webhook_event_webhook_id_participation_id_seq", "webhook_event", {"key": "msg_2"}),
+    ("ck_webhook_event_about", "webhook_event", {"key": "msg_2", "type": "ping"}),
+    ("ck_webhook_event_entry", "webhook_event", {"key": "msg_2", "seq": None}),
+    ("ck_webhook_event_settled", "webhook_event", {"key": "msg_2", "seq": 2, "settled_at": AT}),
     ("uq_journal_key", "journal", {"seq": 2}),
     ("ck_journal_seq", "journal", {"seq": 0, "key": None}),
     ("pk_journal", "journal", {"key": None}),
@@ -473,6 +510,9 @@ ALLOWED: list[tuple[str, Row]] = [
     ("session", {"number": 2, "days": "2019-03-14", "last_day": date(2019, 3, 14)}),
     ("deadline", {"generation": 2, "due_at": None, "status": "waiting"}),
     ("message", {"id": "m2", "status": "leased", "leased_until": AT}),
+    ("webhook", OFF),
+    ("webhook_event", {"key": "msg_2", "type": "ping", "participation_id": None, "seq": None}),
+    ("webhook_event", {"key": "msg_2", "seq": 2, "status": "dropped", "settled_at": AT}),
     ("journal", {"seq": 2, "key": None}),
     ("party", {"email": None}),  # erased
     ("organisation", {"kind": "school"}),  # a code is one of its kind

@@ -18,12 +18,13 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, Row, event, func, make_url, select, text
 
-from actions import editions, facts, journal, reading
+from actions import editions, facts, journal, reading, webhooks
 from actions.apply import Applied, Request, apply, apply_many
 from actions.imports import FileKind, import_file
 from actions.occasion import Actor, Occasion, system
 from core.clock import parse_moment
-from jobs import progress, tick
+from core.hosts import AllowList
+from jobs import handoffs, progress, tick
 from jobs.summary import Summary
 from jobs.workshop import Workshop
 from models import (
@@ -39,6 +40,7 @@ from models import (
     metadata,
     table_of,
 )
+from notifications.courier import Courier, Post
 from notifications.gateways import FileGateway, Gateway, Mailbox
 from simulation.cast import read_cast
 from simulation.edition import Simulation, seeded_salt
@@ -107,6 +109,7 @@ class World:
     wall: Wall = field(default_factory=Wall)
     holder: str = "first"
     gateway: Gateway | None = None
+    post: Post | None = None
 
     @property
     def workshop(self) -> Workshop:
@@ -122,6 +125,8 @@ class World:
             recorded=lambda at: at,
             salt=lambda: "salt",
             holder=self.holder,
+            post=self.post or Courier(AllowList.parse("127.0.0.0/8"), connect_within=0.5, all_within=1).post,
+            public_url="https://entrapprendre.example",
         )
 
     def another(self, holder: str, **changes: Any) -> "World":
@@ -370,6 +375,12 @@ def evaluated(world: World) -> None:
     world.tick(EVALUATED_AT + timedelta(hours=1))
 
 
+def name_receiver(world: World, url: str, institute: str = "CECAFOC") -> int:
+    """Name a receiver of webhooks for an institute, at an address of this machine or of nobody."""
+    with world.engine.begin() as connection:
+        return webhooks.add(connection, institute, url, AllowList.parse("127.0.0.0/8"), IMMERSED_AT)
+
+
 # -------------------------------------------------------------------------------------------------------------- a crowd
 CROWD = 200 * SIZE
 SEATS = CROWD * 3 // 4
@@ -402,6 +413,15 @@ def crowd_immersed(world: World) -> None:
     progress.run(world.workshop, PLACED_AT)
     everybody(world, Trigger.CONFIRM_PREPARATION, Role.COORDINATOR, PREPARED_AT, reason="Sur papier.")
     everybody(world, Trigger.CONFIRM_IMMERSION, Role.COMPANY, IMMERSED_AT, data={"half_days": 4})
+
+
+def crowd_told(world: World) -> None:
+    """Their handoffs are offered; each institute has three receivers, which do not know it yet."""
+    crowd_immersed(world)
+    for institute in ("CECAFOC", "FCC"):
+        for number in range(3):
+            name_receiver(world, f"https://{institute.lower()}.example/{number}", institute)
+    handoffs.run(world.workshop, OFFERED_AT)
 
 
 def everybody(world: World, trigger: Trigger, role: Role, at: datetime, **asked: Any) -> None:

@@ -222,15 +222,16 @@ def test_every_message_of_the_ladders_is_a_kind() -> None:
     assert {message for path in EDITIONS for message in told_by_ladders(path)} - set(Kind) == set()
 
 
-def test_every_kind_is_told_by_a_table_or_a_ladder_but_those_of_dates_and_sessions() -> None:
+def test_every_kind_is_told_by_a_table_or_a_ladder_but_those_that_actions_tell() -> None:
     ladders = {Kind(message) for path in EDITIONS for message in told_by_ladders(path)}
 
     assert set(Kind) - told_by_tables() - ladders == {
         Kind.DATES_FIXED,  # by `places.set_dates`, as the next
         Kind.TRAINEE_DATES_FIXED,
-        Kind.TRANSFER_INVITATION,  # by `actions.sessions`, as the last two
+        Kind.TRANSFER_INVITATION,  # by `actions.sessions`, as the next two
         Kind.TRANSFER_MOVED,
         Kind.TRANSFER_CALLED_OFF,
+        Kind.WEBHOOK_DISABLED,  # by `jobs.webhooks`
     }
 
 
