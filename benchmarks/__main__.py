@@ -48,9 +48,7 @@ def _arguments() -> argparse.Namespace:
         prog="python -m benchmarks", description="What the product costs, and what it may."
     )
     parser.add_argument("names", nargs="*", metavar="benchmark", help=f"{', '.join(_TITLES)}; all by default")
-    parser.add_argument(
-        "--engine", action="append", choices=actions.ENGINES, help="of actions and listing; both by default"
-    )
+    parser.add_argument("--engine", action="append", choices=actions.ENGINES, help="both by default")
     parser.add_argument("--rounds", type=int, default=_ROUNDS, help=f"at least {_LEAST_ROUNDS}; {_ROUNDS} by default")
     asked = parser.parse_args()
     if unknown := [name for name in asked.names if name not in _TITLES]:

@@ -100,8 +100,8 @@ def test_institute_sees_what_it_hands_back_for_evaluation(site: Site) -> None:
     site.world.change(
         "INSERT INTO handoff (participation_id, edition_id, purpose, round, status, sender_id, receiver_id, since,"
         " changed_at, because)"
-        " SELECT participation_id, edition_id, 'evaluation', 1, 'accepted', receiver_id, sender_id, since, changed_at, ''"
-        " FROM handoff WHERE participation_id = 1"
+        " SELECT participation_id, edition_id, 'evaluation', 1, 'accepted', receiver_id, sender_id, since, changed_at,"
+        " '' FROM handoff WHERE participation_id = 1"
     )
 
     assert site.listed("?purpose=evaluation") == [(AMELIE, 1, "accepted")]
