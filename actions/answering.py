@@ -60,6 +60,7 @@ def answer(connection: Connection, reference: str, said: Answer, actor: Actor, o
     except LostRace:
         raise LostRace(state=own.status) from None
     except Refused as refusal:
+        own = _latest(connection, organisation_id, reference)  # as it stands for whoever refused: it may have moved
         if refusal.code != "key_reused" and (before := _done_before(connection, own, said)):
             return Answered(before, repeated=True)
         raise _told(refusal, own, said) from None
@@ -84,7 +85,7 @@ def _told(refusal: Refused, own: Row[Any], said: Answer) -> Refused:
     """Return the refusal as it concerns their round: what stands of another's is not theirs to know."""
     params = {name: value for name, value in refusal.params.items() if name not in _OURS}
     if refusal.code == "not_yours":
-        if acts(own):  # it was theirs when we looked
+        if acts(own):  # it became theirs again meanwhile
             return LostRace(state=own.status)
         code = "wrong_state"
     else:

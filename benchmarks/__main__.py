@@ -1,7 +1,7 @@
 """`python -m benchmarks`: measures, prints tables, and exits 1 when a required ratio is missed.
 
 python -m benchmarks                        everything, on both engines
-python -m benchmarks actions --rounds 15    one of `actions`, `startup`, `ticks`, more carefully
+python -m benchmarks actions --rounds 15    one of `actions`, `listing`, `startup`, `ticks`, more carefully
 """
 
 import argparse
@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 
-from benchmarks import actions, startup, ticks
+from benchmarks import actions, listing, startup, ticks
 from benchmarks.report import Line, Measured, table
 from tests.support.databases import Databases, Kind
 
@@ -17,11 +17,13 @@ _ROUNDS = 7
 _LEAST_ROUNDS = 5
 _TITLES = {
     "actions": "Actions, beside hand-written SQL that writes the same rows",
+    "listing": "An institute's list over HTTP, among 100,000 handoffs",
     "startup": "Start-up",
     "ticks": "Ticks, on SQLite",
 }
 _BENCHMARKS: Mapping[str, Callable[[Databases, Sequence[Kind], int], Iterator[Line]]] = {
     "actions": actions.run,
+    "listing": listing.run,
     "startup": lambda _databases, _engines, rounds: startup.run(rounds),
     "ticks": lambda databases, _engines, rounds: ticks.run(databases, rounds),
 }
@@ -46,7 +48,7 @@ def _arguments() -> argparse.Namespace:
         prog="python -m benchmarks", description="What the product costs, and what it may."
     )
     parser.add_argument("names", nargs="*", metavar="benchmark", help=f"{', '.join(_TITLES)}; all by default")
-    parser.add_argument("--engine", action="append", choices=actions.ENGINES, help="of the actions; both by default")
+    parser.add_argument("--engine", action="append", choices=actions.ENGINES, help="both by default")
     parser.add_argument("--rounds", type=int, default=_ROUNDS, help=f"at least {_LEAST_ROUNDS}; {_ROUNDS} by default")
     asked = parser.parse_args()
     if unknown := [name for name in asked.names if name not in _TITLES]:

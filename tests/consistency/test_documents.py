@@ -5,12 +5,16 @@ from pathlib import Path
 
 import pytest
 import yaml
+from sqlalchemy import create_engine
 
 from cli.main import COMMANDS, GROUPS
 from core.settings import Settings
 from states.diagram import mermaid
 from states.process import Process
 from states.tables import HANDOFF, PLACEMENT, PROCESS_2014, PROCESS_2018
+from tests.support.web import routes_of
+from tests.support.worlds import World
+from web.app import create_app
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = "\n".join(path.read_text() for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))))
@@ -37,6 +41,16 @@ def test_every_command_is_mentioned(command: str) -> None:
 @pytest.mark.parametrize("setting", sorted(Settings.model_fields))
 def test_every_setting_is_in_the_example(setting: str) -> None:
     assert f"ENTRAPPRENDRE_{setting.upper()}" in (ROOT / ".env.example").read_text()
+
+
+def test_every_route_of_the_api_and_every_page_is_in_the_docs(tmp_path: Path) -> None:
+    workshop = World(create_engine("sqlite://"), tmp_path).workshop
+    told = (ROOT / "docs" / "api.md").read_text()
+
+    routes = routes_of(create_app(workshop, Settings()))
+    wanted = {f"`{method} {path}`" if path.startswith("/api/") else f"`{path}`" for method, path in routes}
+    hidden = {"`/static/{path}`", "`GET /api/v1/openapi.json`"}
+    assert {each for each in wanted - hidden if each not in told} == set()
 
 
 def test_prefect_yaml_deploys_the_flows_of_the_code() -> None:

@@ -37,4 +37,5 @@ def read_cursor(text: str) -> Cursor | None:
     except (binascii.Error, ValueError):
         return None
     found = _TEXT.fullmatch(decoded)
-    return found and Cursor(int(found[1]), datetime.fromtimestamp(int(found[2]), UTC))
+    cursor = found and Cursor(int(found[1]), datetime.fromtimestamp(int(found[2]), UTC))
+    return cursor if str(cursor) == text else None

@@ -1,0 +1,86 @@
+"""Whatever is sent that the API's document describes, or nearly: no fault of ours, only answers that it describes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from tests.support.databases import Databases, Kind
+from tests.support.web import Site, a_site
+from tests.support.worlds import AMELIE, SIZE
+from web.surroundings import surroundings
+
+CHECKS = [
+    schemathesis.checks.not_a_server_error,
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+]
+OPERATIONS = ("list_handoffs", "get_handoff", "accept_handoff", "decline_handoff", "complete_handoff")
+FEW = settings(max_examples=15 * SIZE, suppress_health_check=list(HealthCheck))
+POSITIVE, NEGATIVE = schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE
+
+
+@pytest.fixture
+def site(databases: Databases, database_kind: Kind, tmp_path: Path) -> Iterator[Site]:
+    with a_site(databases, database_kind, tmp_path) as site:
+        yield site
+
+
+def fuzz(site: Site, operation_id: str) -> set[int]:
+    """Call an operation with what its document allows, on any participation and on one, and with what it does not."""
+    schema = schemathesis.openapi.from_asgi("/api/v1/openapi.json", site.app)
+    operation = schema.find_operation_by_id(operation_id)
+    headers = {"Authorization": f"Bearer {site.token()}"}
+    known: dict[str, Any] = {"path_parameters": {"reference": AMELIE}} if operation_id != "list_handoffs" else {}
+    seen: set[int] = set()
+
+    for strategy in (
+        operation.as_strategy(POSITIVE),
+        operation.as_strategy(POSITIVE, **known),
+        operation.as_strategy(NEGATIVE, **known),
+    ):
+
+        @FEW
+        @given(case=strategy)
+        def call(case: schemathesis.Case[Any]) -> None:
+            seen.add(case.call_and_validate(checks=CHECKS, headers=headers).status_code)
+
+        call()
+    return seen
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+def test_document_describes_every_operation(site: Site) -> None:
+    schema = schemathesis.openapi.from_asgi("/api/v1/openapi.json", site.app)
+
+    # a broken document has no `ok` and fails here
+    found = [result.ok().definition.raw["operationId"] for result in schema.get_all_operations()]  # type: ignore[union-attr]
+    assert tuple(found) == OPERATIONS
+
+
+@pytest.mark.parametrize("operation_id", OPERATIONS)
+def test_no_request_makes_the_api_fail_or_answer_what_it_does_not_describe(site: Site, operation_id: str) -> None:
+    seen = fuzz(site, operation_id)
+
+    assert seen & {200, 409} != set()
+    assert max(seen) < 500
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+def test_control_a_fault_is_found(site: Site) -> None:
+    def fail() -> None:
+        raise KeyError
+
+    site.app.dependency_overrides[surroundings] = fail
+
+    with pytest.raises(schemathesis.core.failures.FailureGroup):
+        fuzz(site, "list_handoffs")
