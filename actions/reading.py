@@ -58,6 +58,7 @@ _SEEN = select(
     h.c.receiver_id,
     r.c.kind.label("receiver_kind"),
     ifc.c.id.label("ifc_id"),
+    p.c.drawn_on,
 ).select_from(
     p.join(ifc, ifc.c.kind == OrganisationKind.IFC.value)
     .outerjoin(pl, and_(pl.c.participation_id == p.c.id, pl.c.attempt == p.c.placement_attempt))
@@ -105,6 +106,8 @@ class Stands(NamedTuple):
     presence_on: date | None
     transfer_on: date | None
     evaluation_on: date | None
+    answers_on: date | None
+    interview_on: date | None
     placement: str | None
     first_day: date | None
     last_day: date | None
@@ -114,6 +117,7 @@ class Stands(NamedTuple):
     receiver_id: int | None
     receiver_kind: str | None
     ifc_id: int
+    drawn_on: date | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +173,7 @@ def seen(connection: Connection, row: Stands, actor: Actor) -> Seen:
         _facts(row),
         row.half_days,
         relations(row, actor),
+        row.drawn_on,
     )
     return Seen(row, snapshot, rules_for(connection, row.revision_id), PARTICIPATION_PROCESSES[row.definition])
 
@@ -206,6 +211,8 @@ def _facts(row: Stands) -> dict[FactKind, date]:
         row.presence_on,
         row.transfer_on,
         row.evaluation_on,
+        row.answers_on,
+        row.interview_on,
     )
     return {kind: day for kind, day in zip(FactKind, known, strict=True) if day is not None}
 

@@ -3,6 +3,7 @@
 from models.base import metadata, table_of
 from models.deadlines import Deadline
 from models.editions import Edition, EditionRevision
+from models.evaluation import Answer, Drawn, SampleDraw
 from models.handoffs import Handoff
 from models.journal import JournalEntry, JournalText, Seal
 from models.messages import Message, MessageText, Notification
@@ -12,9 +13,11 @@ from models.places import Offer, OfferSession, Placement, Seat, Waiting
 from models.work import Document, Lease, SetAside
 
 __all__ = [
+    "Answer",
     "Contact",
     "Deadline",
     "Document",
+    "Drawn",
     "Edition",
     "EditionRevision",
     "Fact",
@@ -31,6 +34,7 @@ __all__ = [
     "Participation",
     "Party",
     "Placement",
+    "SampleDraw",
     "Seal",
     "Seat",
     "SetAside",

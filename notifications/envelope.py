@@ -58,6 +58,10 @@ class Item:
     """Why a receiver declined: a code of the label group `cause`."""
     missing: tuple[str, ...] = ()
     """Codes of the label group `missing`."""
+    answered: bool = False
+    """The questionnaire has been answered."""
+    to_be_seen: bool = False
+    """Drawn into the sample that is evaluated in person, and not seen yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +84,8 @@ class Envelope:
     """Places are given from this day on."""
     places_until: date | None = None
     """Whoever has no place on this day is cancelled."""
+    questions: int = 0
+    """How many questions the evaluation asks."""
 
     def __post_init__(self) -> None:
         """Refuse an envelope about nothing."""

@@ -118,6 +118,9 @@ class Trigger(StrEnum):
     RECORD_FACT = "record_fact"
     SET_DATES = "set_dates"
     ERASE = "erase"
+    RECORD_COMMENT = "record_comment"
+    DRAW = "draw"  # into the sample that is evaluated in person, or out of it when a draw is void
+    REPLACE = "replace"
 
 
 class Role(StrEnum):
@@ -141,6 +144,8 @@ class FactKind(StrEnum):
     PRESENCE = "presence"
     TRANSFER = "transfer"
     EVALUATION = "evaluation"
+    ANSWERS = "answers"
+    INTERVIEW = "interview"
 
 
 class Guard(StrEnum):
@@ -170,6 +175,8 @@ class Guard(StrEnum):
     NOT_TRANSFERRED = "not_transferred"
     RECEIVER_KNOWN = "receiver_known"
     RECEIVER_IS_IFC = "receiver_is_ifc"
+    ANSWERS_GIVEN = "answers_given"
+    SEEN_IN_PERSON = "seen_in_person"
 
 
 class Effect(StrEnum):
@@ -233,6 +240,7 @@ class Kind(StrEnum):
     EVALUATION_REQUESTED = "evaluation_requested"
     EVALUATION_REMINDER = "evaluation_reminder"
     EVALUATION_OVERDUE = "evaluation_overdue"
+    SAMPLE_DRAWN = "sample_drawn"
     PATH_COMPLETED = "path_completed"
     PARTICIPATION_WITHDRAWN = "participation_withdrawn"
     PARTICIPATION_CANCELLED = "participation_cancelled"
@@ -328,3 +336,31 @@ class OrganisationKind(StrEnum):
     INSTITUTE = "institute"
     IFC = "ifc"
     COMMITTEE = "committee"
+
+
+class QuestionKind(StrEnum):
+    """What a question of the evaluation may be answered with."""
+
+    SCALE = "scale"
+    CHOICE = "choice"
+    YES_NO = "yes_no"
+    TEXT = "text"
+
+
+class Stratum(StrEnum):
+    """What the sample that is evaluated in person may be stratified by."""
+
+    NETWORK = "network"
+    EDUCATION = "education"
+    KIND = "kind"
+    BASIN = "basin"
+    SECTOR = "sector"
+    COMPANY = "company"
+
+
+class DrawnStatus(StrEnum):
+    """Where somebody drawn into the sample stands."""
+
+    DRAWN = "drawn"
+    REPLACED = "replaced"
+    INTERVIEWED = "interviewed"

@@ -14,7 +14,7 @@ class Snapshot:
 
     `placement` and `handoff` are the latest tried, whatever became of them. Days are local dates of the programme;
     `half_days` is the presence recorded so far, None while nothing is. `relations` are the roles that the actor holds
-    towards this participation.
+    towards this participation. `drawn_on`: drawn into the sample that is evaluated in person, and still in it.
     """
 
     state: str = START
@@ -27,6 +27,7 @@ class Snapshot:
     facts: Mapping[FactKind, date] = field(default_factory=dict)
     half_days: int | None = None
     relations: frozenset[Role] = frozenset()
+    drawn_on: date | None = None
 
     def state_of(self, subject: Subject) -> str:
         """Return where the participation, its latest placement or its latest handoff stands."""
@@ -95,3 +96,6 @@ _FACT_OF: Mapping[str, FactKind] = {
     State.TRANSFERRED: FactKind.TRANSFER,
     State.EVALUATED: FactKind.EVALUATION,
 }
+
+OF_NO_STATE = frozenset(FactKind) - frozenset(_FACT_OF.values())
+"""Facts that no state attests: a correction of the state says nothing of them."""

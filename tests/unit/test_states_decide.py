@@ -410,7 +410,7 @@ def test_ordinary_act_overrides_no_guard() -> None:
 
 
 # -------------------------------------------------------------------------------------------------------- reinstatement
-A, PREP, OBS, PRES, TRANS, EVAL = FactKind
+A, PREP, OBS, PRES, TRANS, EVAL, *_ = FactKind
 DAY = date(2019, 1, 10)
 KEPT_SEAT: dict[str, Any] = {"placement": P.CONFIRMED}
 

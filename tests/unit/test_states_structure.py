@@ -164,7 +164,10 @@ def test_every_guard_is_implemented_and_used() -> None:
 def test_every_trigger_is_in_a_table_but_those_that_move_nothing() -> None:
     named = {trigger for process in TABLES.values() for trigger in process.triggers}
 
-    assert set(Trigger) - named == {Trigger.RECORD_FACT, Trigger.SET_DATES, Trigger.ERASE}
+    assert set(Trigger) - named == {
+        *(Trigger.RECORD_FACT, Trigger.SET_DATES, Trigger.ERASE),
+        *(Trigger.RECORD_COMMENT, Trigger.DRAW, Trigger.REPLACE),
+    }
 
 
 def test_every_role_but_the_committee_acts() -> None:
@@ -206,10 +209,12 @@ def test_every_message_of_the_ladders_is_a_kind() -> None:
     assert {message for path in EDITIONS for message in told_by_ladders(path)} - set(Kind) == set()
 
 
-def test_every_kind_is_told_by_a_table_or_a_ladder_but_those_of_moved_dates() -> None:
+def test_every_kind_is_told_by_a_table_or_a_ladder_but_those_of_moved_dates_and_of_the_sample() -> None:
     ladders = {Kind(message) for path in EDITIONS for message in told_by_ladders(path)}
 
-    assert set(Kind) - told_by_tables() - ladders == {Kind.DATES_FIXED, Kind.TRAINEE_DATES_FIXED}  # `places.set_dates`
+    elsewhere = {Kind.DATES_FIXED, Kind.TRAINEE_DATES_FIXED, Kind.SAMPLE_DRAWN}  # `places.set_dates`, `drawing.draw`
+
+    assert set(Kind) - told_by_tables() - ladders == elsewhere
 
 
 def test_every_end_of_a_participation_is_told() -> None:
