@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, and_, insert, select, update
 
 from actions.change import Change
-from actions.editions import Current, EditionEntry, append, current
+from actions.editions import Current, EditionEntry, append, current, hold
 from actions.evaluation import then_evaluated, unmoved
 from actions.occasion import Actor, Occasion
 from actions.people import ORGANISATION, PARTY
@@ -63,6 +63,7 @@ def draw(connection: Connection, code: str | None, actor: Actor, occasion: Occas
     rule = rules_for(connection, edition.revision_id).sample
     if rule is None:
         raise Refused("no_sample", edition=edition.code)
+    hold(connection, edition.id)
     standing = standing_draw(connection, edition.id)
     if standing is not None and not reason.strip():
         raise Refused("already_drawn", edition=edition.code, at=standing.drawn_at)

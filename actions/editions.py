@@ -183,6 +183,15 @@ class EditionEntry:
     reason: str = ""
 
 
+def hold(connection: Connection, edition_id: int) -> None:
+    """Have others who would add to this edition's chain wait, so that what is read from here on still stands then.
+
+    On SQLite there is one writer anyway. Whoever only refers to the edition does not wait.
+    """
+    mine = select(EDITION.c.id).where(EDITION.c.id == edition_id)
+    connection.execute(mine.with_for_update(key_share=True))
+
+
 def append(connection: Connection, edition_id: int, entry: EditionEntry, actor: Actor, occasion: Occasion) -> int:
     """Append to an edition's own chain; return the entry's number. Raises LostRace when somebody else just did."""
     head = connection.execute(select(EDITION).where(EDITION.c.id == edition_id)).one()

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from actions.change import Change
 from actions.drawing import DRAW, DRAWN, by_reference, drawn, drawn_row, people_of, standing_draw
-from actions.editions import EditionEntry, append, current
+from actions.editions import EditionEntry, append, current, hold
 from actions.evaluation import then_evaluated, unmoved
 from actions.facts import FACT
 from actions.occasion import Actor, Occasion
@@ -47,6 +47,7 @@ def replace(connection: Connection, reference: str, reason: str, actor: Actor, o
     stands = _for_ifc(connection, reference, actor, occasion)
     if not reason.strip():
         raise Refused("reason_given", state=stands.row.state)
+    hold(connection, stands.row.edition_id)
     row = _row_of(connection, stands)
     if row.status == DrawnStatus.INTERVIEWED:
         raise Refused("already_interviewed", state=stands.row.state, on=stands.row.interview_on)

@@ -37,6 +37,9 @@ def _bad_question(key: str, question: QuestionPart) -> Iterator[Problem]:
         yield Problem("edition_unknown_key", column=f"{key}.{name}", params={"allowed": (*_COMMON, *own)})
     if question.kind is QuestionKind.CHOICE and not question.options:
         yield Problem("edition_missing_key", column=f"{key}.options")
+    if len(question.options) == 1:
+        params = {"allowed": ("≥ 2",)}
+        yield Problem("edition_bad_value", column=f"{key}.options", value=question.options[0].code, params=params)
     yield from twice(f"{key}.options", [option.code for option in question.options])
 
 

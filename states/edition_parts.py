@@ -158,7 +158,7 @@ class QuestionPart(Part):
     max: Annotated[StrictInt, Field(ge=2, le=10)] | None = None
     lowest: Text | None = None
     highest: Text | None = None
-    options: Annotated[tuple[OptionPart, ...], Field(min_length=2, max_length=20)] = ()
+    options: Annotated[tuple[OptionPart, ...], Field(max_length=20)] = ()
 
 
 class SamplePart(Part):

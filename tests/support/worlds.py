@@ -58,6 +58,10 @@ SIZE = max(1, int(os.environ.get("CHAOS_SIZE", "1")))
 _HERE = Path(__file__).parent
 EDITION = _HERE.joinpath("mini.toml").read_text(encoding="utf-8")
 
+EVALUATION = _HERE.joinpath("mini-evaluation.toml").read_text(encoding="utf-8")
+"""What the small edition asks at the end, and its sample, where a test wants them."""
+ANSWERS = {"organisation": 3, "use": "lesson", "recommend": True, "remark": "Merci à Durbuy."}
+
 OFFERS = _HERE.joinpath("mini-offers.csv").read_text(encoding="utf-8")
 """Two offers with dates, two places and one; one place whose dates are to be fixed."""
 
@@ -294,7 +298,8 @@ def crowd(size: int, wish: str = "ALPHA-01") -> str:
 
 def only_offers(world: World) -> None:
     """Nobody is registered yet."""
-    load(world, edition_file())
+    if not world.rows("SELECT code FROM edition"):
+        load(world, edition_file())
     take_in(world, FileKind.OFFERS, OFFERS)
 
 
@@ -357,6 +362,12 @@ def evaluated(world: World) -> None:
     transferred(world)
     world.act(AMELIE, Trigger.EVALUATE, Role.TEACHER, EVALUATED_AT)
     world.tick(EVALUATED_AT + timedelta(hours=1))
+
+
+def asked(world: World) -> None:
+    """Three have yet to answer the questionnaire: Amélie and Basile of one network, Céline of another."""
+    load(world, read_edition((EDITION + EVALUATION).encode(), "mini.toml"))
+    transferred(world)
 
 
 # -------------------------------------------------------------------------------------------------------------- a crowd
