@@ -29,6 +29,7 @@ class Part(StrEnum):
     NEVER_EVALUATES = "never_evaluates"
     CORRECTED = "corrected"
     REINSTATED = "reinstated"
+    CANNOT_MEET = "cannot_meet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class Cast:
     registrations: tuple[tuple[date, Path], ...]
     people: Mapping[str, Part]
     offers: tuple[OfferPart, ...]
+    draws: date | None = None  # the day on which IFC draws the sample
 
     def part(self, email: str) -> Part:
         """Return what this person plays."""
@@ -75,6 +77,7 @@ def read_cast(edition: str) -> Cast:
         ),
         people={person["email"].lower(): Part(person["plays"]) for person in raw.get("people", ())},
         offers=tuple(_offer(part) for part in raw.get("offers", ())),
+        draws=raw.get("draws"),
     )
 
 

@@ -16,20 +16,22 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
-from actions import editions, facts, places
+from actions import drawing, editions, evaluation, facts, places, sample
 from actions.apply import Request, apply
 from actions.imports import FileKind, import_file
-from actions.occasion import Actor, system
+from actions.occasion import Actor, Occasion, system
 from actions.people import actor, organisation_id
 from actions.reading import rules_for
 from core.clock import BRUSSELS
 from core.errors import Refused
 from jobs.summary import Summary
 from jobs.workshop import Workshop
+from simulation.answers import answers
 from simulation.cast import Cast, OfferPart, Part
 from simulation.script import Act, Script
 from simulation.world import Standing, address_of, next_due, standings
 from states.edition import read_edition
+from states.edition_evaluation import questions_of
 from states.names import OrganisationKind, Role, State, Subject, Trigger
 from states.rules import Rules
 
@@ -124,10 +126,17 @@ class Simulation:
             yield rules.calendar.moment(day), partial(self._drop, path)
         for part in self.cast.offers:
             yield rules.calendar.moment(part.on, time(11)), partial(self._offer, part)
+        if self.cast.draws is not None:
+            yield rules.calendar.moment(self.cast.draws, time(14)), self._draw
 
     def _drop(self, path: Path, _now: datetime) -> None:
         self.workshop.inbox.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, self.workshop.inbox / path.name)
+
+    def _draw(self, now: datetime) -> None:
+        with self.workshop.transaction() as connection:
+            coordinator = actor(connection, Role.COORDINATOR, address_of(connection, Role.COORDINATOR, None), _VIA)
+            drawing.draw(connection, self.file.code, coordinator, self.workshop.occasion(now))
 
     def _offer(self, part: OfferPart, now: datetime) -> None:
         with self.workshop.transaction() as connection:
@@ -196,15 +205,24 @@ class Simulation:
             self.turned.add(act.given.reference)
         try:
             with self.workshop.transaction() as connection:
-                who = self._actor(connection, act)
-                occasion = self.workshop.occasion(act.at)
-                if act.verb == "presence":
-                    facts.record_presence(connection, act.given.reference, _presence(act), who, occasion)
-                else:
-                    apply(connection, act.given.reference, self._request(connection, act), who, occasion)
+                self._do_in(connection, act, self._actor(connection, act), self.workshop.occasion(act.at))
             self.played.acts += 1
         except Refused:
             self.played.refused += 1
+
+    def _do_in(self, connection: Connection, act: Act, who: Actor, occasion: Occasion) -> None:
+        reference, asked = act.given.reference, questions_of(self.file)
+        if act.verb == "presence":
+            facts.record_presence(connection, reference, _presence(act), who, occasion)
+        elif act.verb == "interview":
+            sample.record_interview(connection, reference, self._local(act.at), who, occasion)
+        elif act.verb == "replace":
+            sample.replace(connection, reference, act.reason, who, occasion)
+        elif act.verb == Trigger.EVALUATE and asked:
+            given = answers(asked, f"{self.seed}/{act.given.email}")
+            evaluation.answer(connection, reference, given, who, occasion)
+        else:
+            apply(connection, reference, self._request(connection, act), who, occasion)
 
     def _actor(self, connection: Connection, act: Act) -> Actor:
         stands = act.given

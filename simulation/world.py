@@ -31,6 +31,9 @@ class Standing:
     receiver: str | None
     prepared: bool
     half_days: int | None
+    answered: bool = False
+    drawn: bool = False
+    seen: bool = False
 
 
 _RECEIVER, _COMPANY = ORGANISATION.alias("receiver"), ORGANISATION.alias("company")
@@ -87,6 +90,9 @@ def _standing(row: Row[Any]) -> Standing:
         receiver=row.receiver,
         prepared=row.preparation_on is not None,
         half_days=row.half_days,
+        answered=row.answers_on is not None,
+        drawn=row.drawn_on is not None,
+        seen=row.interview_on is not None,
     )
 
 

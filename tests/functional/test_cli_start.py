@@ -100,7 +100,7 @@ def test_every_command_of_the_contract_is_there(done: Call) -> None:
 
 @pytest.mark.parametrize("command", list(all_commands()), ids=" ".join)
 def test_whatever_prints_data_takes_json(done: Call, command: tuple[str, ...]) -> None:
-    group_only = command in {(), ("import",), ("journal",), ("routes",)}
+    group_only = command in {(), ("import",), ("journal",), ("routes",), ("evaluation",)}
 
     assert ("--json" in done(*command, "--help").out) is not group_only
 

@@ -361,6 +361,25 @@ def test_ifc_owes_the_talk_once_the_answers_are_there(world: World) -> None:
     assert (before, owing()) == ([("teacher", "evaluate")], [("coordinator", "evaluate")])
 
 
+def subjects(world: World, role_address: str) -> list[str]:
+    mails = [message_from_bytes(mail, policy=policy.default) for mail in world.mails().values()]
+    return [mail["Subject"] for mail in mails if role_address in mail["To"]]
+
+
+def test_alert_names_the_talk_that_is_missing_not_the_answers(world: World) -> None:
+    """Amélie answered and was never seen; the others are through."""
+    see(world, CELINE, on=date(2019, 1, 7), at=EVALUATED_AT)
+    for reference in (AMELIE, BASILE, CELINE):
+        answer(world, reference)
+    world.tick(EVALUATED_AT + timedelta(days=10))
+
+    told_to_ifc = [each for each in subjects(world, "catherine@ifc.example") if "échange en présence" in each]
+    assert [each.partition("\u00a0: ")[2] for each in told_to_ifc] == [
+        "l\u2019échange en présence avec Amélie Quenouille n\u2019est pas encodé"
+    ]
+    assert [each for each in subjects(world, "amelie@saint-exemple.example") if "toujours attendue" in each] == []
+
+
 # ----------------------------------------------------------------------------------------------------------- replacing
 def test_the_next_of_the_stratum_takes_the_place(world: World) -> None:
     done = take_out(world)
