@@ -1,17 +1,17 @@
 """Loading an edition: its file becomes an immutable revision; organisations and contacts are kept up to date."""
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
-from actions.journal import JOURNAL, entry_hash
+from actions.journal import JOURNAL, TEXTS, entry_hash, text_hash
 from actions.occasion import Actor, Occasion
 from actions.people import CONTACT, ORGANISATION, Person, keep_contact, keep_organisation
-from core.errors import InvalidFile, NotFound, Problem, Refused
+from core.errors import InvalidFile, LostRace, NotFound, Problem, Refused
 from models import Deadline, Edition, EditionRevision, Participation, table_of
 from notifications.catalogue import CATALOGUE, KindSpec
 from states.edition import EditionFile, OrganisationPart, content_hash, differences
@@ -135,8 +135,8 @@ def _stored(
     revision_id = connection.execute(insert(REVISION).values(values).returning(REVISION.c.id)).scalar_one()
     connection.execute(update(EDITION).where(EDITION.c.id == edition_id).values(title=file.title))
     _keep_organisations(connection, file)
-    edition = connection.execute(select(EDITION).where(EDITION.c.id == edition_id)).one()
-    _journal(connection, edition, revision_id, values["hash"], actor, occasion)
+    before = connection.execute(select(EDITION.c.journal_head).where(EDITION.c.id == edition_id)).scalar_one()
+    append(connection, edition_id, EditionEntry(revision_id, "load", before[:12], values["hash"][:12]), actor, occasion)
     return loaded
 
 
@@ -171,33 +171,62 @@ def _retire_contacts(connection: Connection, before: EditionFile, after: Edition
         connection.execute(update(CONTACT).where(*gone).values(status="gone"))
 
 
-def _journal(
-    connection: Connection, edition: Row[Any], revision_id: int, content: str, actor: Actor, occasion: Occasion
-) -> None:
-    """Append the loading of a revision to the edition's own chain."""
-    entry: dict[str, Any] = {
-        "chain": "edition",
-        "chain_id": edition.id,
-        "seq": edition.journal_seq + 1,
+@dataclass(frozen=True, slots=True)
+class EditionEntry:
+    """An entry of an edition's own chain; `before` and `after` say in a few characters what stood and what stands."""
+
+    revision_id: int
+    trigger: str
+    before: str
+    after: str
+    data: Mapping[str, object] = field(default_factory=dict)
+    reason: str = ""
+
+
+def hold(connection: Connection, edition_id: int) -> None:
+    """Have others who would add to this edition's chain wait, so that what is read from here on still stands then.
+
+    On SQLite there is one writer anyway. Whoever only refers to the edition does not wait.
+    """
+    mine = select(EDITION.c.id).where(EDITION.c.id == edition_id)
+    connection.execute(mine.with_for_update(key_share=True))
+
+
+def append(connection: Connection, edition_id: int, entry: EditionEntry, actor: Actor, occasion: Occasion) -> int:
+    """Append to an edition's own chain; return the entry's number. Raises LostRace when somebody else just did."""
+    head = connection.execute(select(EDITION).where(EDITION.c.id == edition_id)).one()
+    row = _entry(head, entry, actor, occasion)
+    ours = (EDITION.c.id == edition_id, EDITION.c.journal_seq == head.journal_seq)
+    moved = update(EDITION).where(*ours).values(journal_seq=row["seq"], journal_head=row["hash"])
+    if connection.execute(moved).rowcount != 1:
+        raise LostRace
+    text = row.pop("_text")
+    connection.execute(insert(JOURNAL).values(row))
+    if entry.reason:
+        connection.execute(insert(TEXTS).values(text))
+    return int(row["seq"])
+
+
+def _entry(head: Row[Any], entry: EditionEntry, actor: Actor, occasion: Occasion) -> dict[str, Any]:
+    salt = occasion.salt() if entry.reason else ""
+    place = {"chain": "edition", "chain_id": head.id, "seq": head.journal_seq + 1}
+    row: dict[str, Any] = {
+        **place,
         "at": occasion.at,
         "recorded_at": occasion.recorded_at,
         "subject": "edition",
-        "trigger": "load",
-        "from_state": edition.journal_head[:12],
-        "to_state": content[:12],
+        "trigger": entry.trigger,
+        "from_state": entry.before,
+        "to_state": entry.after,
         "actor_id": actor.party_id,
         "role": actor.role.value,
         "via": actor.via,
-        "data": "",
-        "text_hash": "",
-        "revision_id": revision_id,
-        "previous": edition.journal_head,
+        "data": json.dumps(entry.data, sort_keys=True, separators=(",", ":")) if entry.data else "",
+        "text_hash": text_hash(salt, entry.reason) if entry.reason else "",
+        "revision_id": entry.revision_id,
+        "previous": head.journal_head,
         "flow_run_id": occasion.flow_run_id,
     }
-    entry["hash"] = entry_hash(entry)
-    connection.execute(insert(JOURNAL).values(entry))
-    connection.execute(
-        update(EDITION)
-        .where(EDITION.c.id == edition.id, EDITION.c.journal_seq == edition.journal_seq)
-        .values(journal_seq=entry["seq"], journal_head=entry["hash"])
-    )
+    row["hash"] = entry_hash(row)
+    row["_text"] = {**place, "salt": salt, "text": entry.reason}
+    return row

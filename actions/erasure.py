@@ -16,11 +16,11 @@ from actions.people import CONTACT, PARTY
 from actions.reading import not_before_the_last, read_id
 from actions.writing import NOTIFICATION, PARTICIPATION, write
 from core.errors import NotFound, Refused
-from models import MessageText, table_of
+from models import Answer, MessageText, table_of
 from states.decide import Pulled
 from states.names import Role, Subject, Trigger
 
-MESSAGE_TEXT = table_of(MessageText)
+ANSWER, MESSAGE_TEXT = table_of(Answer), table_of(MessageText)
 
 
 def erase(connection: Connection, email: str, actor: Actor, occasion: Occasion) -> int:
@@ -59,6 +59,8 @@ def _empty(connection: Connection, party_id: int, participations: Sequence[int],
     connection.execute(update(PACKET).where(PACKET.c.participation_id.in_(participations)).values(content=""))
     sent = select(NOTIFICATION.c.message_id).where(NOTIFICATION.c.participation_id.in_(participations))
     connection.execute(delete(MESSAGE_TEXT).where(MESSAGE_TEXT.c.message_id.in_(sent)))
+    words = (ANSWER.c.participation_id.in_(participations), ANSWER.c.text.is_not(None))
+    connection.execute(update(ANSWER).where(*words).values(text=""))
     connection.execute(update(PARTICIPATION).where(PARTICIPATION.c.id.in_(participations)).values(courses=""))
     gone = {"email": None, "first_name": "", "last_name": "", "phone": "", "erased_at": occasion.at}
     connection.execute(update(PARTY).where(PARTY.c.id == party_id).values(gone))

@@ -5,13 +5,14 @@ takes longer than counting everything in them.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, DateTime, bindparam, text
 
+from actions.results import evaluation
 from core.clock import iso
 from core.errors import NotFound
 from states.names import DeadlineStatus, HandoffStatus, Kind, MessageStatus, State, StepAction
@@ -28,6 +29,7 @@ class Edition:
     code: str
     title: str
     process: str
+    questions: Sequence[Mapping[str, Any]]
 
 
 def edition_named(connection: Connection, code: str | None) -> Edition:
@@ -39,7 +41,9 @@ def edition_named(connection: Connection, code: str | None) -> Edition:
     if row is None:
         known = list(connection.execute(_EDITION_CODES).scalars())
         raise NotFound("unknown_edition", value=code, allowed=known) if known else NotFound("no_edition")
-    return Edition(row.id, row.code, row.title, json.loads(row.content)["process"])
+    content = json.loads(row.content)
+    asked = content.get("evaluation") or {}  # earlier revisions have none
+    return Edition(row.id, row.code, row.title, content["process"], asked.get("questions", ()))
 
 
 _EDITION = text("""
@@ -71,9 +75,19 @@ def status(connection: Connection, edition: str | None, at: datetime) -> dict[st
         "handoffs": _handoffs(connection, found),
         "returns": _returns(connection, found),
         "messages": _messages(connection, found, waiting),
+        "evaluation": evaluation(connection, found.id, found.questions),
         "notifications": _in_order(Kind, {row.kind: row.n for row in notifications}),
         "set_aside": [dict(row) for row in connection.execute(_SET_ASIDE, {"edition": found.id}).mappings()],
     }
+
+
+def results(connection: Connection, edition: str | None) -> dict[str, Any]:
+    """Return what the evaluation of an edition says (by its code; by default the one loaded last).
+
+    Raises NotFound (`unknown_edition`, `no_edition`).
+    """
+    found = edition_named(connection, edition)
+    return {"edition": found.code, "title": found.title, **evaluation(connection, found.id, found.questions)}
 
 
 def _in_order(codes: Iterable[str], counts: dict[str, int], *, zeros: bool = False) -> dict[str, int]:

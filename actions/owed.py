@@ -78,10 +78,11 @@ def _relay(row: Row[Any]) -> tuple[Subject, StateSpec] | None:
 
 
 def _answering(row: Row[Any], role: Role) -> Role:
-    """Return who answers for a role: IFC, where there is no school, or where it took the handoff itself."""
+    """Return who answers for a role: IFC, without a school, for a handoff it took, for a talk that is still due."""
     without_school = role is Role.DIRECTOR and row.school_id is None
+    to_be_seen = role is Role.TEACHER and row.state == State.TRANSFERRED and row.answers_on and row.drawn_on
     own_handoff = role is Role.INSTITUTE and row.receiver_kind != OrganisationKind.INSTITUTE
-    return Role.COORDINATOR if without_school or own_handoff else role
+    return Role.COORDINATOR if without_school or own_handoff or to_be_seen else role
 
 
 def _by(deadlines: Rows, owed: Owed, rules: Rules) -> datetime | None:

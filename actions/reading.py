@@ -63,6 +63,7 @@ _SEEN = select(
     b.c.status.label("returned"),
     b.c.sent_back,
     p.c.transfer_session_id,
+    p.c.drawn_on,
 ).select_from(
     p.join(ifc, ifc.c.kind == OrganisationKind.IFC.value)
     .outerjoin(pl, and_(pl.c.participation_id == p.c.id, pl.c.attempt == p.c.placement_attempt))
@@ -121,6 +122,8 @@ class Stands(NamedTuple):
     evaluation_on: date | None
     attendance_on: date | None
     note_on: date | None
+    answers_on: date | None
+    interview_on: date | None
     placement: str | None
     first_day: date | None
     last_day: date | None
@@ -133,6 +136,7 @@ class Stands(NamedTuple):
     returned: str | None
     sent_back: bool | None
     transfer_session_id: int | None
+    drawn_on: date | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +195,7 @@ def seen(connection: Connection, row: Stands, actor: Actor) -> Seen:
         HandoffStatus(row.returned) if row.returned else None,
         bool(row.sent_back),
         row.transfer_session_id,
+        row.drawn_on,
     )
     return Seen(row, snapshot, rules_for(connection, row.revision_id), PARTICIPATION_PROCESSES[row.definition])
 
@@ -230,6 +235,8 @@ def _facts(row: Stands) -> dict[FactKind, date]:
         row.evaluation_on,
         row.attendance_on,
         row.note_on,
+        row.answers_on,
+        row.interview_on,
     )
     return {kind: day for kind, day in zip(FactKind, known, strict=True) if day is not None}
 

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, case, func, select
 
 from actions.editions import EDITION, current
+from actions.evaluation import told
 from actions.figures import TO_ROUTE, status
 from actions.journal import JOURNAL, TEXTS
 from actions.owed import due, name_of, step_action, with_receiver
@@ -36,7 +37,7 @@ from models import (
     Wish,
     table_of,
 )
-from states.names import DeadlineStatus, HandoffStatus, MessageStatus, OrganisationKind, Purpose, Subject
+from states.names import DeadlineStatus, HandoffStatus, MessageStatus, OrganisationKind, Purpose, Subject, Trigger
 from states.rules import Rules
 
 __all__ = ["handoffs", "status", "story"]
@@ -66,6 +67,7 @@ def story(connection: Connection, reference: str, at: datetime | None = None) ->
         raise NotFound("unknown_reference", reference=reference)
     deadlines = connection.execute(_DEADLINES, {"id": row.id}).all()
     rules = rules_for(connection, row.revision_id)
+    journal = [_entry(each) for each in connection.execute(_JOURNAL, {"id": row.id})]
     return {
         "reference": row.reference,
         "edition": row.edition,
@@ -86,9 +88,11 @@ def story(connection: Connection, reference: str, at: datetime | None = None) ->
         "wishes": [dict(each) for each in connection.execute(_WISHES, {"id": row.id}).mappings()],
         "waiting": [_waiting(each) for each in connection.execute(_WAITING, {"id": row.id})],
         "facts": [_fact(each) for each in connection.execute(_FACTS, {"id": row.id})],
-        "journal": [_entry(each) for each in connection.execute(_JOURNAL, {"id": row.id})],
+        "journal": journal,
         "messages": [_message(each) for each in connection.execute(_MESSAGES, {"id": row.id})],
         "handoffs": [_round(each) for each in connection.execute(_ROUNDS, {"id": row.id})],
+        "evaluation": told(connection, row, rules.questions),
+        "comments": [_comment(each) for each in journal if each["trigger"] == Trigger.RECORD_COMMENT],
         "deadlines": [_deadline(each, rules) for each in deadlines],
         "set_aside": [dict(each) for each in connection.execute(_SET_ASIDE, {"id": row.id}).mappings()],
     }
@@ -209,6 +213,10 @@ def _entry(row: Row[Any]) -> Document:
         "data": json.loads(row.data) if row.data else {},
         "flow_run_id": row.flow_run_id,
     }
+
+
+def _comment(entry: Document) -> Document:
+    return {name: entry[name] for name in ("at", "actor", "role")} | {"text": entry["reason"]}
 
 
 _CHOSEN = PARTY.alias("chosen")

@@ -97,6 +97,7 @@ _SET_PARTICIPATION = (
                 "journal_head",
                 "journal_at",
                 *FACT_COLUMNS.values(),
+                "drawn_on",
             )
         }
     )
@@ -127,6 +128,7 @@ def _participation_row(change: Change, head: str) -> dict[str, Any]:
         "v_journal_seq": row.journal_seq + len(change.pulled),
         "v_journal_head": head,
         "v_journal_at": change.occasion.at,
+        "v_drawn_on": after.drawn_on,
     }
     for kind, column in FACT_COLUMNS.items():
         values[f"v_{column}"] = after.facts.get(kind)

@@ -31,6 +31,8 @@ def _tell(told: Told) -> None:
     _journal(told["journal"])
     _messages(told["messages"])
     _handoffs(told["handoffs"])
+    _answers(told["evaluation"]["answers"])
+    _comments(told["comments"])
     show_set_aside([{"reference": told["reference"], **each} for each in told["set_aside"]])
 
 
@@ -47,6 +49,18 @@ def _header(told: Told) -> Iterator[tuple[str, str]]:
     yield heading("wishes"), ", ".join(f"{each['rank']}. {each['offer']}" for each in told["wishes"])
     yield heading("waiting"), ", ".join(each["offer"] for each in told["waiting"])
     yield heading("facts"), ", ".join(_fact(each) for each in told["facts"])
+    yield heading("answers"), console.when(told["evaluation"]["answers_on"])
+    yield heading("drawn_on"), _seen(told["evaluation"])
+
+
+def _seen(evaluation: Told) -> str:
+    """Return since when somebody is in the sample, and whether they were seen."""
+    if evaluation["drawn_on"] is None:
+        return ""
+    seen = evaluation["interview_on"]
+    return (
+        f"{console.when(evaluation['drawn_on'])}, {console.named('drawn_status', 'interviewed' if seen else 'drawn')}"
+    )
 
 
 def _place(place: Told | None) -> str:
@@ -144,3 +158,15 @@ def _handoffs(rounds: Sequence[Told]) -> None:
     if rows:
         columns = ("round", "purpose", "from_org", "to_org", "status", "since")
         console.table(console.heading("handoffs"), columns, rows, ("round",))
+
+
+def _answers(answers: Sequence[Told]) -> None:
+    rows = [(each["text"], each["label"] or console.named("yes_no", each["answer"])) for each in answers]
+    if rows:
+        console.table(console.heading("questionnaire"), ("question", "answer"), rows)
+
+
+def _comments(comments: Sequence[Told]) -> None:
+    rows = [(console.when(each["at"]), each["actor"], each["text"]) for each in comments]
+    if rows:
+        console.table(console.heading("comments"), ("at", "who", "comment"), rows, whole=("at",))

@@ -5,6 +5,7 @@ from typing import Any
 
 from cli import console
 from cli.console import heading
+from cli.evaluation import show_results
 from cli.opening import reading, settings_of
 from cli.options import AsJson, At, Directory, EditionCode, moment
 
@@ -29,6 +30,8 @@ def show_status(found: Mapping[str, Any]) -> None:
     _handoffs(found["handoffs"])
     _counts("deadlines", "status", "deadline_status", found["deadlines"])
     _counts("messages", "status", "message_status", found["messages"])
+    if found["evaluation"]["questions"] or found["evaluation"]["sample"]:
+        show_results(found["evaluation"])
     show_set_aside(found["set_aside"])
 
 

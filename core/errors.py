@@ -5,6 +5,7 @@
     |   `-- LostRace    somebody else changed the row between reading and writing   exit 1
     |-- NotFound        no such participation, edition, person                      exit 1
     |-- InvalidFile     a file holds problems, each with its place                  exit 1
+    |   `-- InvalidAnswers  so do the answers to a questionnaire, by question       exit 1
     `-- UsageError      the command was not well formed                             exit 2
 
 An error carries a stable English code and parameters; the sentence comes from the catalogue, in the reader's language.
@@ -72,10 +73,18 @@ class Problem:
 
 
 class InvalidFile(ProductError):
-    """A file that was refused whole; `problems` is never empty."""
+    """A file that was refused whole; `problems` is never empty, `said_as` the code of the sentence about all of it."""
+
+    said_as = "bad_file"
 
     def __init__(self, name: str, problems: Sequence[Problem]) -> None:
         """Keep each problem; the code is that of the first."""
         super().__init__(problems[0].code, name=name)
         self.name = name
         self.problems = tuple(problems)
+
+
+class InvalidAnswers(InvalidFile):
+    """Answers that do not fit the questionnaire; each problem's column is a question. Nothing of them was kept."""
+
+    said_as = "bad_answers"

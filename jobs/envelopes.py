@@ -22,7 +22,7 @@ from models import EditionRevision, table_of
 from notifications.catalogue import CATALOGUE
 from notifications.envelope import Contact, Envelope, Item, Session
 from states.edition import EditionFile
-from states.names import HandoffStatus, Kind, PlacementStatus, Purpose, Role, StepAction, Subject
+from states.names import HandoffStatus, Kind, PlacementStatus, Purpose, Role, StepAction, Subject, Trigger
 from states.rules import RuleKey, Rules
 from states.tables import process_for
 
@@ -62,6 +62,9 @@ _SHOWS_REASON = frozenset(
         Kind.PARTICIPATION_CORRECTED,
     }
 )
+
+# Words of the journal that are no reason for what comes after them.
+_OTHER_WORDS = (Trigger.RECORD_COMMENT.value, Trigger.REPLACE.value)
 
 # Messages about a round that was refused, or left unanswered: the one before the round that it opened.
 _ABOUT_THE_ROUND_BEFORE = frozenset({Kind.HANDOFF_DECLINED, Kind.HANDOFF_TIMED_OUT})
@@ -149,7 +152,7 @@ class _Desk:
             Subject.HANDOFF: row.handoff,
             Subject.RETURN: row.returned,
         }.get(spec.about or Subject.PARTICIPATION, row.state)
-        return spec.is_true_in(str(status))
+        return spec.is_true_in(str(status)) and _is_meant(kind, row)
 
     def choose(self, role: Role, party_id: int | None, organisation_id: int | None) -> Chosen | None:
         """Return the first valid contact by rank; else IFC's desk, which then sees that somebody cannot be reached."""
@@ -211,6 +214,7 @@ class _Desk:
             preparation_url=edition.preparation.url,
             places_from=edition.cutoffs.allocation,
             places_until=edition.cutoffs.placement,
+            questions=len(edition.evaluation.questions) if edition.evaluation else 0,
         )
 
     def _item(self, kind: Kind, notification: Row[Any]) -> Item:
@@ -241,6 +245,8 @@ class _Desk:
             cause=(row.because_before or None) if before else None,
             missing=_missing(kind, row),
             session=self._session(kind, notification),
+            answered=row.answers_on is not None,
+            to_be_seen=row.drawn_on is not None and row.interview_on is None,
         )
 
     def _session(self, kind: Kind, notification: Row[Any]) -> Session | None:
@@ -298,6 +304,10 @@ class _Desk:
             TEXTS.c.chain_id == notification.participation_id,
             TEXTS.c.seq <= notification.seq,
             TEXTS.c.seq >= notification.seq - 1,  # a joined entry follows the act that carries the reason
+            TEXTS.c.chain == JOURNAL.c.chain,
+            TEXTS.c.chain_id == JOURNAL.c.chain_id,
+            TEXTS.c.seq == JOURNAL.c.seq,
+            JOURNAL.c.trigger.not_in(_OTHER_WORDS),
         )
         return self.connection.execute(query.order_by(TEXTS.c.seq.desc()).limit(1)).scalar() or None
 
@@ -371,6 +381,13 @@ def _missing(kind: Kind, row: Row[Any]) -> tuple[str, ...]:
     return tuple((codes or "").split()) if status in _INCOMPLETE else ()
 
 
+def _is_meant(kind: Kind, row: Row[Any]) -> bool:
+    """Tell whether the person is still meant: nobody is asked for answers they gave, or told of a talk they had."""
+    if kind in {Kind.EVALUATION_REQUESTED, Kind.EVALUATION_REMINDER}:
+        return row.answers_on is None
+    return kind is not Kind.SAMPLE_DRAWN or (row.drawn_on is not None and row.interview_on is None)
+
+
 def _name(row: Row[Any]) -> str:
     return f"{row.first_name or ''} {row.last_name or ''}".strip()
 
@@ -391,6 +408,9 @@ _PEOPLE = select(
     PARTICIPATION.c.network,
     PARTICIPATION.c.education,
     PARTICIPATION.c.half_days,
+    PARTICIPATION.c.answers_on,
+    PARTICIPATION.c.drawn_on,
+    PARTICIPATION.c.interview_on,
     PARTY.c.first_name,
     PARTY.c.last_name,
     PARTY.c.email,

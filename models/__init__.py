@@ -3,6 +3,7 @@
 from models.base import metadata, table_of
 from models.deadlines import Deadline
 from models.editions import Edition, EditionRevision
+from models.evaluation import Answer, Drawn, SampleDraw
 from models.handoffs import Handoff, TransferSession
 from models.journal import JournalEntry, JournalText, Seal
 from models.messages import Message, MessageText, Notification
@@ -15,10 +16,12 @@ from models.webhooks import Webhook, WebhookEvent
 from models.work import Document, Lease, SetAside
 
 __all__ = [
+    "Answer",
     "ApiToken",
     "Contact",
     "Deadline",
     "Document",
+    "Drawn",
     "Edition",
     "EditionRevision",
     "Fact",
@@ -36,6 +39,7 @@ __all__ = [
     "Participation",
     "Party",
     "Placement",
+    "SampleDraw",
     "Seal",
     "Seat",
     "SetAside",

@@ -13,7 +13,8 @@ class Participation(SQLModel, table=True):
     """One person in one edition, for good: who comes back is reinstated, never registered twice.
 
     `version` is the compare-and-set: whatever changes a fact that a guard reads bumps it. The `*_on` days and
-    `half_days` are what the facts add up to. `look_at` is when the progress job should look (empty: nothing to see).
+    `half_days` are what the facts add up to; `drawn_on` is when somebody came into the sample, while they are in it.
+    `look_at` is when the progress job should look (empty: nothing to see).
     """
 
     __tablename__ = "participation"
@@ -58,6 +59,9 @@ class Participation(SQLModel, table=True):
     evaluation_on: date | None = None
     attendance_on: date | None = None
     note_on: date | None = None
+    answers_on: date | None = None
+    interview_on: date | None = None
+    drawn_on: date | None = None
     half_days: int | None = None
     journal_seq: int = 0
     journal_head: str = ""

@@ -170,6 +170,7 @@ CATALOGUE: Mapping[Kind, KindSpec] = MappingProxyType(
         Kind.EVALUATION_REQUESTED: _asks(Role.TEACHER, (HandoffStatus.ACCEPTED,), back=True),
         Kind.EVALUATION_REMINDER: _asks(Role.TEACHER, (HandoffStatus.ACCEPTED,), back=True),
         Kind.EVALUATION_OVERDUE: _escalates((HandoffStatus.ACCEPTED,), back=True),
+        Kind.SAMPLE_DRAWN: _tells(Role.TEACHER, _ON_PATH, if_unknown="resend"),
         Kind.PATH_COMPLETED: _tells(Role.TEACHER, (State.EVALUATED,)),
         Kind.PARTICIPATION_WITHDRAWN: _tells(
             Role.DIRECTOR, (State.WITHDRAWN,), may_fold=True, without_school=Role.COORDINATOR

@@ -72,6 +72,10 @@ class Item:
     """Codes of the label group `missing`."""
     session: Session | None = None
     """The transfer session that the message is about."""
+    answered: bool = False
+    """The questionnaire has been answered."""
+    to_be_seen: bool = False
+    """Drawn into the sample that is evaluated in person, and not seen yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +98,8 @@ class Envelope:
     """Places are given from this day on."""
     places_until: date | None = None
     """Whoever has no place on this day is cancelled."""
+    questions: int = 0
+    """How many questions the evaluation asks."""
 
     def __post_init__(self) -> None:
         """Refuse an envelope about nothing."""

@@ -14,7 +14,7 @@ from notifications.words import say
 def sentence(error: ProductError) -> str:
     """Return what an error says to a person."""
     params = {name: value for name, value in error.params.items() if name != "changes"}
-    return said("bad_file" if isinstance(error, InvalidFile) else error.code, params)
+    return said(error.said_as if isinstance(error, InvalidFile) else error.code, params)
 
 
 def refusal(error: ProductError) -> dict[str, Any]:

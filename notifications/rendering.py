@@ -98,6 +98,7 @@ def _speaks_of(envelope: Envelope) -> dict[str, object]:
         "preparation_url": envelope.preparation_url,
         "places_from": envelope.places_from,
         "places_until": envelope.places_until,
+        "questions": envelope.questions,
     }
 
 

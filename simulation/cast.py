@@ -32,6 +32,7 @@ class Part(StrEnum):
     MISSES_SESSION = "misses_session"
     LATE_NOTE = "late_note"
     SENT_BACK = "sent_back"
+    CANNOT_MEET = "cannot_meet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class Cast:
     registrations: tuple[tuple[date, Path], ...]
     people: Mapping[str, Part]
     offers: tuple[OfferPart, ...]
+    draws: date | None = None  # the day on which IFC draws the sample
 
     def part(self, email: str) -> Part:
         """Return what this person plays."""
@@ -78,6 +80,7 @@ def read_cast(edition: str) -> Cast:
         ),
         people={person["email"].lower(): Part(person["plays"]) for person in raw.get("people", ())},
         offers=tuple(_offer(part) for part in raw.get("offers", ())),
+        draws=raw.get("draws"),
     )
 
 

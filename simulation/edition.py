@@ -16,7 +16,7 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
-from actions import editions, facts, places, sessions
+from actions import drawing, editions, evaluation, facts, places, sample, sessions
 from actions.apply import Request, apply
 from actions.imports import FileKind, import_file
 from actions.occasion import Actor, Occasion, system
@@ -26,10 +26,12 @@ from core.clock import BRUSSELS
 from core.errors import Refused
 from jobs.summary import Summary
 from jobs.workshop import Workshop
+from simulation.answers import answers
 from simulation.cast import Cast, OfferPart, Part
 from simulation.script import Act, Script
 from simulation.world import Standing, address_of, next_due, standings
 from states.edition import read_edition
+from states.edition_evaluation import questions_of
 from states.names import OrganisationKind, Role, State, Subject, Trigger
 from states.rules import Rules
 
@@ -130,10 +132,17 @@ class Simulation:
             yield rules.calendar.moment(day), partial(self._drop, path)
         for part in self.cast.offers:
             yield rules.calendar.moment(part.on, time(11)), partial(self._offer, part)
+        if self.cast.draws is not None:
+            yield rules.calendar.moment(self.cast.draws, time(14)), self._draw
 
     def _drop(self, path: Path, _now: datetime) -> None:
         self.workshop.inbox.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, self.workshop.inbox / path.name)
+
+    def _draw(self, now: datetime) -> None:
+        with self.workshop.transaction() as connection:
+            coordinator = actor(connection, Role.COORDINATOR, address_of(connection, Role.COORDINATOR, None), _VIA)
+            drawing.draw(connection, self.file.code, coordinator, self.workshop.occasion(now))
 
     def _offer(self, part: OfferPart, now: datetime) -> None:
         with self.workshop.transaction() as connection:
@@ -202,15 +211,24 @@ class Simulation:
             self.turned.add(act.given.reference)
         try:
             with self.workshop.transaction() as connection:
-                who = self._actor(connection, act)
-                occasion = self.workshop.occasion(act.at)
-                if act.verb in _RECORDED:
-                    self._record(connection, act, who, occasion)
-                else:
-                    apply(connection, act.given.reference, self._request(connection, act), who, occasion)
+                self._do_in(connection, act, self._actor(connection, act), self.workshop.occasion(act.at))
             self.played.acts += 1
         except Refused:
             self.played.refused += 1
+
+    def _do_in(self, connection: Connection, act: Act, who: Actor, occasion: Occasion) -> None:
+        reference, asked = act.given.reference, questions_of(self.file)
+        if act.verb in _RECORDED:
+            self._record(connection, act, who, occasion)
+        elif act.verb == "interview":
+            sample.record_interview(connection, reference, self._local(act.at), who, occasion)
+        elif act.verb == "replace":
+            sample.replace(connection, reference, act.reason, who, occasion)
+        elif act.verb == Trigger.EVALUATE and asked:
+            given = answers(asked, f"{self.seed}/{act.given.email}")
+            evaluation.answer(connection, reference, given, who, occasion)
+        else:
+            apply(connection, reference, self._request(connection, act), who, occasion)
 
     def _record(self, connection: Connection, act: Act, who: Actor, occasion: Occasion) -> None:
         reference = act.given.reference

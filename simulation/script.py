@@ -8,6 +8,7 @@ from random import Random
 from core.workdays import Calendar
 from simulation.cast import Part
 from simulation.world import Standing
+from states.guards import ON_THE_PATH
 from states.names import Cause, Role, State, Trigger
 
 _NOTED = "Séquence sur les outils vus en entreprise, reliée au programme ; à essayer en classe ce trimestre."
@@ -22,7 +23,7 @@ class Act:
     at: datetime
     given: Standing
     role: Role
-    verb: str  # a trigger; or `presence`, `e_learning`, `route`, `session`, `attend`, `note`, and acts on the return
+    verb: str  # a trigger, or one of those that `edition` knows besides
     reason: str = ""
     data: dict[str, object] = field(default_factory=dict)
     urgent: bool = False  # a tick follows the same evening, not at the end of the week
@@ -42,6 +43,8 @@ class Script:
         chance = Random(f"{self._seed}/{stands.email}/{where}")
         when = _When(self._calendar, now, chance, self._closes, self._observes)
         yield from self._steps.get(State(stands.state), _nothing)(stands, part, when)
+        if stands.drawn and not stands.seen:
+            yield from _meets(stands, part, when)
 
 
 @dataclass(frozen=True)
@@ -186,8 +189,18 @@ def _transferred(stands: Standing, part: Part, when: _When) -> Iterator[Act]:
         yield Act(when.after(3, 6), stands, _in_charge(stands), "note", _NOTED)
     elif stands.returned == "to_route":
         yield Act(when.after(1, 2), stands, _in_charge(stands), "give_back")
-    elif stands.returned == "accepted" and part is not Part.NEVER_EVALUATES:
+    elif stands.returned == "accepted" and part is not Part.NEVER_EVALUATES and not stands.answered:
         yield Act(when.after(1, 7), stands, Role.TEACHER, Trigger.EVALUATE)
+
+
+def _meets(stands: Standing, part: Part, when: _When) -> Iterator[Act]:
+    """Somebody drawn into the sample: IFC sees them after the transfer, or somebody else in their place."""
+    if State(stands.state) not in ON_THE_PATH:
+        yield Act(when.after(1, 2), stands, Role.COORDINATOR, "replace", "N’est plus dans le programme.")
+    elif part is Part.CANNOT_MEET:
+        yield Act(when.after(2, 4), stands, Role.COORDINATOR, "replace", "En congé jusqu’à la fin de l’année scolaire.")
+    elif stands.state in {State.TRANSFERRED, State.EVALUATED}:
+        yield Act(when.after(4, 9), stands, Role.COORDINATOR, "interview")
 
 
 def _withdrawn(stands: Standing, part: Part, when: _When) -> Iterator[Act]:

@@ -40,6 +40,9 @@ class Standing:
     noted: bool
     returned: str | None
     return_round: int
+    answered: bool
+    drawn: bool
+    seen: bool
 
 
 _RECEIVER, _RETURN = ORGANISATION.alias("receiver"), HANDOFF.alias("returned")
@@ -121,6 +124,9 @@ def _standing(row: Row[Any]) -> Standing:
         noted=row.note_on is not None,
         returned=row.returned,
         return_round=row.return_round,
+        answered=row.answers_on is not None,
+        drawn=row.drawn_on is not None,
+        seen=row.interview_on is not None,
     )
 
 

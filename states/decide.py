@@ -24,7 +24,7 @@ from states.names import (
 )
 from states.process import CHOSEN, JUSTIFIED, START, Process, Row
 from states.rules import Rules
-from states.snapshot import Command, Refusal, Snapshot, fact_of
+from states.snapshot import OF_NO_STATE, Command, Refusal, Snapshot, fact_of
 from states.tables import HANDOFF, PLACEMENT, RETURN
 
 OPEN_HANDOFF = (HandoffStatus.TO_ROUTE, HandoffStatus.HELD, HandoffStatus.OFFERED, HandoffStatus.ACCEPTED)
@@ -250,7 +250,8 @@ def _corrected_facts(process: Process, seen: Snapshot, dest: str, today: date) -
     if dest not in process.path:
         return seen.facts
     way = (fact_of(state) for state in process.path[: process.path.index(dest) + 1])
-    return {fact: seen.facts.get(fact, today) for fact in way if fact is not None}
+    apart = {fact: day for fact, day in seen.facts.items() if fact in OF_NO_STATE}
+    return {fact: seen.facts.get(fact, today) for fact in way if fact is not None} | apart
 
 
 def _half_days(seen: Snapshot, asked: Command, facts: Mapping[FactKind, date]) -> int | None:

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from core.errors import InvalidFile, Problem
 from core.workdays import Calendar, days_between
 from states.edition_checks import inconsistencies
+from states.edition_evaluation import questions_of, sample_of
 from states.edition_faults import innermost, problem_of
 from states.edition_parts import EditionFile, OrganisationPart, StepPart, routes_of_part
 from states.names import Anchor, Subject
@@ -78,6 +79,8 @@ def rules_of(content: str) -> Rules:
         ladder=dict(_ladders(edition)),
         routes=tuple(routes_of(edition)),
         allocation=edition.cutoffs.allocation,
+        questions=questions_of(edition),
+        sample=sample_of(edition),
     )
 
 

@@ -6,6 +6,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from core.errors import Problem
+from states.edition_evaluation import bad_evaluation
+from states.edition_faults import twice
 from states.edition_parts import EditionFile, LadderPart, OrganisationPart, StepPart, routes_of_part
 from states.names import HandoffStatus, Role, StepAction, Subject
 from states.process import Process
@@ -33,6 +35,7 @@ def inconsistencies(edition: EditionFile) -> Iterator[Problem]:
     yield from _bad_deadlines(
         edition, {Subject.PARTICIPATION: process, Subject.HANDOFF: HANDOFF, Subject.RETURN: RETURN}
     )
+    yield from bad_evaluation(edition, process)
     if edition.immersion.min_half_days > edition.immersion.half_days:
         yield _order("immersion.min_half_days", edition.immersion.min_half_days, edition.immersion.half_days)
 
@@ -64,8 +67,8 @@ def _order(key: str, value: object, bound: object) -> Problem:
 
 
 def _bad_organisations(edition: EditionFile) -> Iterator[Problem]:
-    yield from _twice("institutes", [part.code for part in edition.institutes])
-    yield from _twice("basins", [part.code for part in edition.basins])
+    yield from twice("institutes", [part.code for part in edition.institutes])
+    yield from twice("basins", [part.code for part in edition.basins])
     parts = {"ifc": (edition.ifc, Role.COORDINATOR), "committee": (edition.committee, Role.COMMITTEE)}
     parts |= {f"institutes[{n}]": (part, Role.INSTITUTE) for n, part in enumerate(edition.institutes)}
     for key, (part, role) in parts.items():
@@ -86,13 +89,6 @@ def _shared_addresses(parts: Mapping[str, OrganisationPart]) -> Iterator[Problem
             if first != name:
                 column = f"{key}.contacts[{number}].email"
                 yield Problem("edition_other_name", column=column, value=contact.email, params={"other": place})
-
-
-def _twice(table: str, codes: list[str]) -> Iterator[Problem]:
-    for number, code in enumerate(codes):
-        if code in codes[:number]:
-            params = {"other": f"{table}[{codes.index(code)}]"}
-            yield Problem("edition_duplicate", column=f"{table}[{number}].code", value=code, params=params)
 
 
 def _bad_routes(edition: EditionFile) -> Iterator[Problem]:

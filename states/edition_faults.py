@@ -1,6 +1,6 @@
 """What pydantic finds wrong in an edition file, as our problems: the key, the value, and what is allowed there."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -13,15 +13,19 @@ from states.edition_parts import (
     ContactPart,
     CutoffsPart,
     EditionFile,
+    EvaluationPart,
     HolidayPart,
     ImmersionPart,
     LadderPart,
+    OptionPart,
     OrganisationPart,
     PreparationPart,
+    QuestionPart,
     RoutePart,
+    SamplePart,
     StepPart,
 )
-from states.names import Education, Kind, Network, ParticipantKind, Role, StepAction
+from states.names import Education, Kind, Network, ParticipantKind, QuestionKind, Role, State, StepAction, Stratum
 
 _AUDIENCES = {"audience": "edition_unknown_audience", "message": "edition_unknown_message"}
 _CHOICES: Mapping[str, type[StrEnum]] = {
@@ -32,6 +36,9 @@ _CHOICES: Mapping[str, type[StrEnum]] = {
     "network": Network,
     "education": Education,
     "kinds": ParticipantKind,
+    "kind": QuestionKind,
+    "strata": Stratum,
+    "draw_from": State,
 }
 
 
@@ -54,14 +61,22 @@ def problem_of(fault: Any) -> Problem:  # noqa: ANN401 - pydantic's own dictiona
     last = names[-1] if names else ""
     value = str(fault.get("input", ""))[:80]
     code = _AUDIENCES.get(last, "edition_bad_value")
-    allowed = tuple(_CHOICES[last]) if last in _CHOICES else _allowed(last, fault)
+    example = _EXAMPLES.get(".".join(names[-2:]), _EXAMPLES.get(last))
+    allowed = tuple(_CHOICES[last]) if last in _CHOICES else _allowed(example, fault)
     return Problem(code, column=key, value=value, params={"allowed": allowed})
 
 
-_EXAMPLES = {"url": "https://…", "hour": "08:00", "code": "2018-2019", "email": "prenom.nom@ecole.example"}
+_EXAMPLES = {
+    "url": "https://…",
+    "hour": "08:00",
+    "code": "2018-2019",
+    "email": "prenom.nom@ecole.example",
+    "questions.code": "useful_in_class",
+    "options.code": "new_lesson",
+}
 
 
-def _allowed(last: str, fault: Any) -> tuple[str, ...]:  # noqa: ANN401 - pydantic's own dictionary
+def _allowed(example: str | None, fault: Any) -> tuple[str, ...]:  # noqa: ANN401 - pydantic's own dictionary
     """Say what a value may be, without a word of any language."""
     limits = fault.get("ctx", {})
     if "expected" in limits:
@@ -69,15 +84,15 @@ def _allowed(last: str, fault: Any) -> tuple[str, ...]:  # noqa: ANN401 - pydant
     bounds = tuple(f"{sign} {limits[name]}" for name, sign in _SIGNS.items() if name in limits)
     if bounds:
         return bounds
-    if last in _EXAMPLES:
-        return (_EXAMPLES[last],)
+    if example is not None:
+        return (example,)
     kind = str(fault["type"])
     return (next((example for begin, example in _SHAPES.items() if kind.startswith(begin)), "2018-09-03"),)
 
 
-_SIGNS = {"ge": "≥", "le": "≤", "min_length": "≥", "max_length": "≤"}
-_SHAPES = {"string": '"…"', "int": "1, 2, 3…", "tuple": "[ … ]", "dict": "[…]", "mapping": "[…]", "model": "[…]",
-           "bool": "true, false"}  # fmt: skip
+_SIGNS = {"gt": ">", "ge": "≥", "le": "≤", "min_length": "≥", "max_length": "≤"}
+_SHAPES = {"string": '"…"', "int": "1, 2, 3…", "float": "0.1", "tuple": "[ … ]", "dict": "[…]", "mapping": "[…]",
+           "model": "[…]", "bool": "true, false"}  # fmt: skip
 
 
 def _key(places: tuple[str | int, ...]) -> str:
@@ -107,4 +122,16 @@ _PARTS: Mapping[str, type[BaseModel]] = {
     "institutes": OrganisationPart,
     "contacts": ContactPart,
     "routes": RoutePart,
+    "evaluation": EvaluationPart,
+    "questions": QuestionPart,
+    "options": OptionPart,
+    "sample": SamplePart,
 }
+
+
+def twice(table: str, codes: Sequence[str]) -> Iterator[Problem]:
+    """Yield the codes of a table of the file that stood in it before."""
+    for number, code in enumerate(codes):
+        if code in codes[:number]:
+            params = {"other": f"{table}[{codes.index(code)}]"}
+            yield Problem("edition_duplicate", column=f"{table}[{number}].code", value=code, params=params)

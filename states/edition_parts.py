@@ -5,13 +5,24 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, StrictStr
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+)
 
 from core.addresses import is_address
-from states.names import Education, Kind, Network, ParticipantKind, Role, StepAction
+from states.names import Education, Kind, Network, ParticipantKind, QuestionKind, Role, State, StepAction, Stratum
 from states.rules import Route
 
 _NO_CONTROL = r"^[^\x00-\x1f\x7f]*$"
+Code = Annotated[StrictStr, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Text = Annotated[StrictStr, Field(min_length=1, max_length=400, pattern=_NO_CONTROL)]
 
 
@@ -130,6 +141,44 @@ class CutoffsPart(Part):
     placement: Day
 
 
+class OptionPart(Part):
+    """One of the answers that a choice offers."""
+
+    code: Code
+    text: Text
+
+
+class QuestionPart(Part):
+    """One question of the evaluation; `max` and the labels of both ends are a scale's, `options` a choice's."""
+
+    code: Code
+    text: Text
+    kind: QuestionKind
+    required: StrictBool = True
+    max: Annotated[StrictInt, Field(ge=2, le=10)] | None = None
+    lowest: Text | None = None
+    highest: Text | None = None
+    options: Annotated[tuple[OptionPart, ...], Field(max_length=20)] = ()
+
+
+class SamplePart(Part):
+    """Who is evaluated in person: a share or a number, stratified; the seed is the edition's code unless given."""
+
+    share: Annotated[StrictFloat, Field(gt=0, le=1)] | None = None
+    number: Annotated[StrictInt, Field(ge=1, le=100_000)] | None = None
+    strata: tuple[Stratum, ...] = ()
+    at_least_per_stratum: Annotated[StrictInt, Field(ge=0, le=1000)] = 0
+    seed: Text | None = None
+    draw_from: State = State.IMMERSED
+
+
+class EvaluationPart(Part):
+    """What teachers are asked at the end, and who is also seen in person. Nothing asked: a bare act, nobody drawn."""
+
+    questions: Annotated[tuple[QuestionPart, ...], Field(max_length=50)] = ()
+    sample: SamplePart | None = None
+
+
 class EditionFile(Part):
     """An edition file, valid."""
 
@@ -148,6 +197,7 @@ class EditionFile(Part):
     institutes: tuple[OrganisationPart, ...] = Field(min_length=1)
     routes: tuple[RoutePart, ...] = ()
     deadlines: Mapping[str, Mapping[str, Mapping[str, LadderPart]]]
+    evaluation: EvaluationPart | None = None
 
     def canonical(self) -> str:
         """Return the content as canonical JSON: the same for files that differ in layout only."""

@@ -62,6 +62,18 @@ def _record_complete(seen: Snapshot, _: Rules, asked: Command) -> bool:
     return not seen.record_missing or (asked.role is Role.COORDINATOR and bool(asked.reason.strip()))
 
 
+def _answers_given(seen: Snapshot, rules: Rules, asked: Command) -> bool:
+    """Where the edition asks nothing that must be answered, the act says it all; IFC may do without, with a reason."""
+    if FactKind.ANSWERS in seen.facts or not any(question.required for question in rules.questions):
+        return True
+    return asked.role is Role.COORDINATOR and bool(asked.reason.strip())
+
+
+def _seen_in_person(seen: Snapshot, _: Rules, _asked: Command) -> bool:
+    """Whoever is drawn into the sample is met before the evaluation counts, or replaced."""
+    return seen.drawn_on is None or FactKind.INTERVIEW in seen.facts
+
+
 GUARDS: Mapping[Guard, Predicate] = {
     Guard.HAS_NO_SCHOOL: lambda seen, _r, _c: not seen.has_school,
     Guard.PREPARATION_KNOWN: _preparation_known,
@@ -93,6 +105,8 @@ GUARDS: Mapping[Guard, Predicate] = {
     Guard.NOT_SENT_BACK: lambda seen, _r, _c: not seen.sent_back,
     Guard.RECEIVER_IS_IFC: lambda seen, _r, _c: seen.receiver_is_ifc,
     Guard.RECEIVER_KNOWN: lambda _s, _r, asked: asked.data.get("receiver") is not None,
+    Guard.ANSWERS_GIVEN: _answers_given,
+    Guard.SEEN_IN_PERSON: _seen_in_person,
 }
 
 

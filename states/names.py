@@ -125,6 +125,9 @@ class Trigger(StrEnum):
     INVITE = "invite"
     UNINVITE = "uninvite"
     ERASE = "erase"
+    RECORD_COMMENT = "record_comment"
+    DRAW = "draw"  # into the sample that is evaluated in person, or out of it when a draw is void
+    REPLACE = "replace"
 
 
 class Role(StrEnum):
@@ -150,6 +153,8 @@ class FactKind(StrEnum):
     EVALUATION = "evaluation"
     ATTENDANCE = "attendance"  # at the transfer session
     NOTE = "note"  # of the institute, on the transfer
+    ANSWERS = "answers"
+    INTERVIEW = "interview"
 
 
 class Guard(StrEnum):
@@ -185,6 +190,8 @@ class Guard(StrEnum):
     NOT_SENT_BACK = "not_sent_back"
     RECEIVER_KNOWN = "receiver_known"
     RECEIVER_IS_IFC = "receiver_is_ifc"
+    ANSWERS_GIVEN = "answers_given"
+    SEEN_IN_PERSON = "seen_in_person"
 
 
 class Effect(StrEnum):
@@ -262,6 +269,7 @@ class Kind(StrEnum):
     EVALUATION_REQUESTED = "evaluation_requested"
     EVALUATION_REMINDER = "evaluation_reminder"
     EVALUATION_OVERDUE = "evaluation_overdue"
+    SAMPLE_DRAWN = "sample_drawn"
     PATH_COMPLETED = "path_completed"
     PARTICIPATION_WITHDRAWN = "participation_withdrawn"
     PARTICIPATION_CANCELLED = "participation_cancelled"
@@ -373,3 +381,31 @@ class OrganisationKind(StrEnum):
     INSTITUTE = "institute"
     IFC = "ifc"
     COMMITTEE = "committee"
+
+
+class QuestionKind(StrEnum):
+    """What a question of the evaluation may be answered with."""
+
+    SCALE = "scale"
+    CHOICE = "choice"
+    YES_NO = "yes_no"
+    TEXT = "text"
+
+
+class Stratum(StrEnum):
+    """What the sample that is evaluated in person may be stratified by."""
+
+    NETWORK = "network"
+    EDUCATION = "education"
+    KIND = "kind"
+    BASIN = "basin"
+    SECTOR = "sector"
+    COMPANY = "company"
+
+
+class DrawnStatus(StrEnum):
+    """Where somebody drawn into the sample stands."""
+
+    DRAWN = "drawn"
+    REPLACED = "replaced"
+    INTERVIEWED = "interviewed"

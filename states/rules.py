@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from core.workdays import Calendar
 from states.names import Anchor, Education, Kind, Network, ParticipantKind, Role, StepAction, Subject
+from states.questionnaire import Question
+from states.sampling import SampleRule
 
 
 class RuleKey(NamedTuple):
@@ -62,6 +64,8 @@ class Rules:
     ladder: Mapping[RuleKey, tuple[Step, ...]]
     routes: tuple[Route, ...]
     allocation: date
+    questions: tuple[Question, ...] = ()
+    sample: SampleRule | None = None
 
     def routes_for(self, network: str | None, education: str | None, kind: str, day: date) -> tuple[Route, ...]:
         """Return the routes meant for somebody on a local day; only where there is one is there an answer."""

@@ -15,7 +15,8 @@ class Snapshot:
     `placement`, `handoff` and `returned` (the return to IFC) are the latest tried, whatever became of them;
     `sent_back`: this return follows one that IFC declined; `transfer_session` is the id of the one invited to. Days are
     local dates of the programme; `half_days` is the presence recorded so far, None while nothing is. `relations` are
-    the roles that the actor holds towards this participation.
+    the roles that the actor holds towards this participation. `drawn_on`: drawn into the sample that is evaluated in
+    person, and still in it.
     """
 
     state: str = START
@@ -31,6 +32,7 @@ class Snapshot:
     returned: HandoffStatus | None = None
     sent_back: bool = False
     transfer_session: int | None = None
+    drawn_on: date | None = None
 
     def state_of(self, subject: Subject) -> str:
         """Return where the participation, its latest placement, handoff or return stands."""
@@ -112,3 +114,6 @@ _FACT_OF: Mapping[str, FactKind] = {
     State.TRANSFERRED: FactKind.TRANSFER,
     State.EVALUATED: FactKind.EVALUATION,
 }
+
+OF_NO_STATE = frozenset(FactKind) - frozenset(_FACT_OF.values())
+"""Facts that no state attests: a correction of the state says nothing of them."""

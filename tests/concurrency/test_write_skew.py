@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from actions import editions, facts, places
+from actions import drawing, editions, facts, places
 from actions.apply import Request
 from actions.occasion import Occasion, system
 from core.errors import LostRace, ProductError, Refused
+from states.edition import read_edition
 from states.names import Role, Subject, Trigger
 from tests.concurrency.interleaving import decided, meanwhile, without_bump, without_keys, without_status, written
 from tests.support import worlds
@@ -69,6 +70,20 @@ def attended(world: World) -> None:
     world.attend(AMELIE, worlds.ATTESTED_AT)
 
 
+def sampling(world: World) -> None:
+    """Nobody is asked anything at the end, but a sample is seen in person."""
+    rule = worlds.EVALUATION.partition("[evaluation.sample]")
+    worlds.load(world, read_edition("".join((worlds.EDITION, *rule[1:])).encode(), "mini.toml"))
+    worlds.transferred(world)
+
+
+def draw(world: World) -> None:
+    """IFC draws the sample; Amélie is in it."""
+    with world.engine.begin() as connection:
+        ifc = worlds.own(connection, Role.COORDINATOR, AMELIE)
+        drawing.draw(connection, None, ifc, Occasion(worlds.EVALUATED_AT, worlds.EVALUATED_AT))
+
+
 @dataclass(frozen=True)
 class Skew:
     """An act that reads a fact, the change of that fact, and the rows that must never stand together."""
@@ -108,6 +123,10 @@ SKEWS = {
     "evaluation, handoff voided": Skew(
         worlds.returned, Role.TEACHER, Request(P, Trigger.EVALUATE), worlds.EVALUATED_AT, void_handoff,
         _STATE.format(_HANDOFF, "evaluated", "h.status <> 'completed'"),
+    ),
+    "evaluation, drawn into the sample": Skew(
+        sampling, Role.TEACHER, Request(P, Trigger.EVALUATE), worlds.EVALUATED_AT, draw,
+        _STATE.format("JOIN drawn d ON d.participation_id = p.id", "evaluated", "d.status = 'drawn'"),
     ),
 }  # fmt: skip
 

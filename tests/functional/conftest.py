@@ -35,6 +35,16 @@ TEACHER, DIRECTOR, COMPANY = (
     "company:anne.vos@acme.example",
 )
 INSTITUTE, COORDINATOR = "institute:anne-marie.streel@cecafoc.example", "coordinator:malik.ouedraogo@ifc.example"
+ANSWERS = json.dumps(
+    {
+        **dict.fromkeys(("preparation", "organisation", "immersion", "curricula", "transfer"), 4),
+        "used_in_class": "examples",
+        "pupils": "up_to_40",
+        "recommend": True,
+        "improve": "Des dates plus tôt.",
+    }
+)
+"""What somebody answers to the questionnaire of the edition 2018-2019."""
 ZOE, JO, EVA = "2018-2019-0001", "2018-2019-0002", "2018-2019-0003"
 
 

@@ -3,7 +3,18 @@
 from pathlib import Path
 from typing import Any
 
-from tests.functional.conftest import COMPANY, COORDINATOR, DIRECTOR, EDITION, INSTITUTE, JO, TEACHER, ZOE, Call
+from tests.functional.conftest import (
+    ANSWERS,
+    COMPANY,
+    COORDINATOR,
+    DIRECTOR,
+    EDITION,
+    INSTITUTE,
+    JO,
+    TEACHER,
+    ZOE,
+    Call,
+)
 
 CECAFOC = "CECAFOC"
 
@@ -34,7 +45,7 @@ def test_whole_path_by_the_command_line(loaded: str, done: Call) -> None:
     look("2019-01-28")
     done("handoffs", "complete", ZOE, "--by", INSTITUTE, "--at", "2019-02-20")
     look("2019-02-20")
-    done("act", ZOE, "evaluate", "--by", TEACHER, "--at", "2019-03-01")
+    done("evaluation", "answer", ZOE, "--by", TEACHER, "--data", ANSWERS, "--at", "2019-03-01")
     look("2019-03-01")
 
     assert seen == [

@@ -102,6 +102,7 @@ def test_every_command_of_the_contract_is_there(done: Call) -> None:
 def test_whatever_prints_data_takes_json(done: Call, command: tuple[str, ...]) -> None:
     group_only = command in {
         (),
+        ("evaluation",),
         ("import",),
         ("journal",),
         ("returns",),

@@ -395,6 +395,7 @@ def row(**more: Any) -> Any:
         "handoff": None,
         "school_id": 1,
         "receiver_kind": "institute",
+        **dict.fromkeys(("answers_on", "drawn_on", "interview_on")),
     }
     return SimpleNamespace(**{"returned": None, **stands, **more})
 

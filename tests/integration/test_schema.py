@@ -181,6 +181,34 @@ ROWS: dict[str, list[Row]] = {
             "status": "open",
         }
     ],
+    "answer": [{"id": 1, "participation_id": 1, "question": "q", "number": 3, "option": None, "text": None}],
+    "sample_draw": [
+        {
+            "id": 1,
+            "edition_id": 1,
+            "number": 1,
+            "seed": "s",
+            "since": "immersed",
+            "strata": "network",
+            "people": 2,
+            "fingerprint": "0",
+            "drawn_at": AT,
+            "drawn_by": 1,
+            "journal_seq": 1,
+            "void_at": None,
+        }
+    ],
+    "drawn": [
+        {
+            "id": 1,
+            "draw_id": 1,
+            "participation_id": 1,
+            "stratum": "WBE",
+            "position": 1,
+            "status": "drawn",
+            "replaced_by": None,
+        }
+    ],
     "journal": [
         {
             "chain": "participation",
@@ -465,6 +493,17 @@ REFUSED: list[tuple[str, str, Row]] = [
     ("ck_session_in_order", "session", {"number": 2, "last_day": date(2019, 3, 13)}),
     ("uq_seat_session_id_number", "seat", {}),
     ("uq_waiting_participation_id_offer_id", "waiting", {}),
+    # one answer a question, of one kind; one draw stands, each is in it once
+    ("uq_answer_participation_id_question", "answer", {}),
+    ("ck_answer_one_kind", "answer", {"participation_id": 2, "option": "yes"}),
+    ("ck_answer_one_kind", "answer", {"participation_id": 2, "number": None}),
+    ("uq_sample_draw_edition_id_number", "sample_draw", {"void_at": AT}),
+    ("uq_sample_draw_standing", "sample_draw", {"number": 2}),
+    ("uq_drawn_draw_id_participation_id", "drawn", {}),
+    *(
+        ("ck_drawn_replaced", "drawn", {"participation_id": 2, "status": s, "replaced_by": 1})
+        for s in ("drawn", "interviewed")
+    ),
     # nothing is due twice, said twice, done twice under one key
     ("uq_deadline_participation_id_subject_rule_step_generation", "deadline", {}),
     ("ck_deadline_due", "deadline", {"generation": 2, "due_at": None}),
@@ -514,6 +553,10 @@ ALLOWED: list[tuple[str, Row]] = [
     ("webhook_event", {"key": "msg_2", "type": "ping", "participation_id": None, "seq": None}),
     ("webhook_event", {"key": "msg_2", "seq": 2, "status": "dropped", "settled_at": AT}),
     ("journal", {"seq": 2, "key": None}),
+    ("answer", {"participation_id": 2, "number": None, "text": ""}),  # erased words
+    ("sample_draw", {"number": 2, "void_at": AT}),
+    ("drawn", {"participation_id": 2, "status": "replaced", "replaced_by": 1}),
+    ("drawn", {"participation_id": 2, "status": "replaced"}),  # nobody was left in the stratum
     ("party", {"email": None}),  # erased
     ("organisation", {"kind": "school"}),  # a code is one of its kind
 ]

@@ -377,7 +377,7 @@ def test_deadlines_of_another_shape_are_refused_by_their_key(value: str) -> None
             'colour = 1\ncode = "2030-2031"',
             (
                 *("code", "title", "process", "opens", "closes", "immersion", "preparation", "cutoffs", "calendar"),
-                *("basins", "ifc", "committee", "institutes", "routes", "deadlines"),
+                *("basins", "ifc", "committee", "institutes", "routes", "deadlines", "evaluation"),
             ),
         ),
         ("[immersion]", "[immersion]\nhours = 8", ("half_days", "min_half_days")),

@@ -446,7 +446,7 @@ def test_ordinary_act_overrides_no_guard() -> None:
 
 
 # -------------------------------------------------------------------------------------------------------- reinstatement
-A, PREP, OBS, PRES, TRANS, EVAL = list(FactKind)[:6]
+A, PREP, OBS, PRES, TRANS, EVAL, *_ = FactKind
 DAY = date(2019, 1, 10)
 KEPT_SEAT: dict[str, Any] = {"placement": P.CONFIRMED}
 

@@ -6,8 +6,19 @@ from typing import Any
 
 import pytest
 
-from states.names import FactKind, Guard, HandoffStatus, PlacementStatus, Role, State, Subject, Trigger
+from states.names import (
+    FactKind,
+    Guard,
+    HandoffStatus,
+    PlacementStatus,
+    QuestionKind,
+    Role,
+    State,
+    Subject,
+    Trigger,
+)
 from states.process import Process
+from states.questionnaire import Question
 from states.snapshot import Snapshot
 from states.tables import HANDOFF, PLACEMENT, RETURN
 from tests.unit.test_states_examples import (
@@ -55,6 +66,13 @@ ABSENCE = (Trigger.RECORD_ABSENCE, COMPANY, State.PREPARED)
 OBSERVATION = (Trigger.CONFIRM_OBSERVATION, COMPANY, State.PREPARED)
 MINUTES_EARLY = {"at": datetime(2019, 3, 13, 22, 59, tzinfo=UTC)}  # 23:59 in Brussels, the day before the first day
 
+EVALUATION = (Trigger.EVALUATE, Role.TEACHER, State.TRANSFERRED)
+REQUIRED = Question("organisation", "Qu'en pensez-vous ?", QuestionKind.TEXT)
+OPTIONAL = replace(REQUIRED, required=False)
+ASKED = {"under": rules(questions=(OPTIONAL, REQUIRED))}
+ANSWERED = {FactKind.ANSWERS: date(2019, 4, 1)}
+DRAWN: dict[str, Any] = {"drawn_on": date(2019, 3, 29)}
+SEEN = {FactKind.INTERVIEW: date(2019, 4, 2)}
 GONE = {"state": State.WITHDRAWN}
 RECORD: dict[str, Any] = {
     "transfer_session": 1,
@@ -363,6 +381,11 @@ CASES = (
         {"handoff": HandoffStatus.COMPLETED, "state": State.EVALUATED},
         HANDOFF,
     ),
+    Case(Guard.ANSWERS_GIVEN, *EVALUATION, {"facts": ANSWERED}, said=ASKED),
+    Case(Guard.ANSWERS_GIVEN, *EVALUATION, said={"under": rules(questions=(OPTIONAL,))}, unsaid=ASKED),
+    Case(Guard.ANSWERS_GIVEN, Trigger.EVALUATE, IFC, State.TRANSFERRED, said={**ASKED, "reason": REASON}, unsaid=ASKED),
+    Case(Guard.SEEN_IN_PERSON, *EVALUATION, {**DRAWN, "facts": SEEN}, DRAWN),
+    Case(Guard.SEEN_IN_PERSON, Trigger.EVALUATE, IFC, State.TRANSFERRED, {**DRAWN, "facts": SEEN}, DRAWN),
 )
 
 

@@ -175,11 +175,8 @@ def test_every_trigger_is_in_a_table_but_those_that_move_nothing() -> None:
     named = {trigger for process in TABLES.values() for trigger in process.triggers}
 
     assert set(Trigger) - named == {
-        Trigger.RECORD_FACT,
-        Trigger.SET_DATES,
-        Trigger.INVITE,
-        Trigger.UNINVITE,
-        Trigger.ERASE,
+        *(Trigger.RECORD_FACT, Trigger.SET_DATES, Trigger.INVITE, Trigger.UNINVITE, Trigger.ERASE),
+        *(Trigger.RECORD_COMMENT, Trigger.DRAW, Trigger.REPLACE),
     }
 
 
@@ -231,6 +228,7 @@ def test_every_kind_is_told_by_a_table_or_a_ladder_but_those_that_actions_tell()
         Kind.TRANSFER_INVITATION,  # by `actions.sessions`, as the next two
         Kind.TRANSFER_MOVED,
         Kind.TRANSFER_CALLED_OFF,
+        Kind.SAMPLE_DRAWN,  # by `drawing.draw`
         Kind.WEBHOOK_DISABLED,  # by `jobs.webhooks`
     }
 
