@@ -97,7 +97,7 @@ def write_each(connection: Connection, changes: Mapping[int, Change]) -> dict[in
         with connection.begin_nested():
             write(connection, list(changes.values()))
         return {key: _applied(change) for key, change in changes.items()}
-    except (LostRace, SQLAlchemyError) as fault:
+    except (LostRace, SQLAlchemyError, ValueError) as fault:  # a value that no packet can hold is one of these
         if len(changes) == 1:
             return dict.fromkeys(changes, fault)
     return {

@@ -103,6 +103,7 @@ _KINDS = (
     "evaluation_requested",
     "evaluation_reminder",
     "evaluation_overdue",
+    "sample_drawn",
     "path_completed",
     "participation_withdrawn",
     "participation_cancelled",
@@ -113,7 +114,18 @@ _KINDS = (
 _SUBJECTS_BEFORE = ("participation", "placement", "handoff")
 _SUBJECTS = ("participation", "placement", "handoff", "return")
 _FACT_KIND_BEFORE = ("approval", "preparation", "observation", "presence", "transfer", "evaluation")
-_FACT_KIND = ("approval", "preparation", "observation", "presence", "transfer", "evaluation", "attendance", "note")
+_FACT_KIND = (
+    "approval",
+    "preparation",
+    "observation",
+    "presence",
+    "transfer",
+    "evaluation",
+    "attendance",
+    "note",
+    "answers",
+    "interview",
+)
 # table, column, its codes before and after
 _CODES = (
     ("message", "kind", _KINDS_BEFORE, _KINDS),
@@ -142,6 +154,33 @@ def upgrade() -> None:
         sa.UniqueConstraint("prefix", name=op.f("uq_api_token_prefix")),
     )
     op.create_index(op.f("ix_api_token_organisation_id"), "api_token", ["organisation_id"], unique=False)
+    op.create_table(
+        "sample_draw",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("edition_id", sa.Integer(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("seed", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("since", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("strata", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("people", sa.Integer(), nullable=False),
+        sa.Column("fingerprint", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("drawn_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("drawn_by", sa.Integer(), nullable=True),
+        sa.Column("journal_seq", sa.Integer(), nullable=False),
+        sa.Column("void_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(["drawn_by"], ["party.id"], name=op.f("fk_sample_draw_drawn_by")),
+        sa.ForeignKeyConstraint(["edition_id"], ["edition.id"], name=op.f("fk_sample_draw_edition_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sample_draw")),
+        sa.UniqueConstraint("edition_id", "number", name=op.f("uq_sample_draw_edition_id_number")),
+    )
+    op.create_index(
+        "uq_sample_draw_standing",
+        "sample_draw",
+        ["edition_id"],
+        unique=True,
+        sqlite_where=sa.text("void_at IS NULL"),
+        postgresql_where=sa.text("void_at IS NULL"),
+    )
     op.create_table(
         "transfer_session",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -203,6 +242,40 @@ def upgrade() -> None:
         postgresql_where=sa.text("status = 'active'"),
     )
     op.create_table(
+        "answer",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("participation_id", sa.Integer(), nullable=False),
+        sa.Column("question", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=True),
+        sa.Column("option", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("text", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.CheckConstraint(
+            "(number IS NOT NULL AND option IS NULL AND text IS NULL) OR (number IS NULL AND option IS NOT NULL AND text IS NULL) OR (number IS NULL AND option IS NULL AND text IS NOT NULL)",
+            name=op.f("ck_answer_one_kind"),
+        ),
+        sa.ForeignKeyConstraint(["participation_id"], ["participation.id"], name=op.f("fk_answer_participation_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_answer")),
+        sa.UniqueConstraint("participation_id", "question", name=op.f("uq_answer_participation_id_question")),
+    )
+    op.create_table(
+        "drawn",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("draw_id", sa.Integer(), nullable=False),
+        sa.Column("participation_id", sa.Integer(), nullable=False),
+        sa.Column("stratum", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("status", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("replaced_by", sa.Integer(), nullable=True),
+        sa.CheckConstraint("replaced_by IS NULL OR status = 'replaced'", name=op.f("ck_drawn_replaced")),
+        sa.CheckConstraint("status IN ('drawn', 'replaced', 'interviewed')", name=op.f("ck_drawn_status")),
+        sa.ForeignKeyConstraint(["draw_id"], ["sample_draw.id"], name=op.f("fk_drawn_draw_id")),
+        sa.ForeignKeyConstraint(["participation_id"], ["participation.id"], name=op.f("fk_drawn_participation_id")),
+        sa.ForeignKeyConstraint(["replaced_by"], ["participation.id"], name=op.f("fk_drawn_replaced_by")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_drawn")),
+        sa.UniqueConstraint("draw_id", "participation_id", name=op.f("uq_drawn_draw_id_participation_id")),
+    )
+    op.create_index("ix_drawn_participation_id", "drawn", ["participation_id"], unique=False)
+    op.create_table(
         "packet",
         sa.Column("participation_id", sa.Integer(), nullable=False),
         sa.Column("round", sa.Integer(), nullable=False),
@@ -263,6 +336,9 @@ def upgrade() -> None:
         batch.add_column(sa.Column("transfer_session_id", sa.Integer(), nullable=True))
         batch.add_column(sa.Column("attendance_on", sa.Date(), nullable=True))
         batch.add_column(sa.Column("note_on", sa.Date(), nullable=True))
+        batch.add_column(sa.Column("answers_on", sa.Date(), nullable=True))
+        batch.add_column(sa.Column("interview_on", sa.Date(), nullable=True))
+        batch.add_column(sa.Column("drawn_on", sa.Date(), nullable=True))
         batch.create_foreign_key(
             "fk_participation_transfer_session_id", "transfer_session", ["transfer_session_id"], ["id"]
         )
@@ -333,10 +409,16 @@ def downgrade() -> None:
         batch.drop_column("transfer_session_id")
         batch.drop_column("attendance_on")
         batch.drop_column("note_on")
+        batch.drop_column("answers_on")
+        batch.drop_column("interview_on")
+        batch.drop_column("drawn_on")
     op.drop_table("webhook_event")
     op.drop_table("packet")
+    op.drop_table("drawn")
+    op.drop_table("answer")
     op.drop_table("webhook")
     op.drop_table("transfer_session")
+    op.drop_table("sample_draw")
     op.drop_table("api_token")
 
 

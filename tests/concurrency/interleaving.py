@@ -94,7 +94,7 @@ def without_status(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def without_keys(world: World) -> None:
     """Take away the unique keys of what an act inserts, which stand behind the version."""
-    for table in ("journal", "deadline", "notification"):
+    for table in ("journal", "deadline", "notification", "packet"):
         world.change(f"CREATE TABLE naked AS SELECT * FROM {table}")
         world.change(f"DROP TABLE {table}")
         world.change(f"ALTER TABLE naked RENAME TO {table}")

@@ -92,7 +92,9 @@ def test_erasure_leaves_everybody_else_as_they_were(world: World) -> None:
     erase(world)
 
     changed = differences(before, dump(world.engine))
-    assert sorted(changed) == ["contact", "journal", "journal_text", "message_text", "participation", "party"]
+    tables = ["contact", "journal", "journal_text", "message_text", "packet", "participation", "party"]
+    assert sorted(changed) == tables
+    assert [(row["participation_id"], row["content"]) for row in changed["packet"][1]] == [(2, "")]
     assert [row["id"] for row in changed["participation"][1]] == [2]
     assert [row["email"] for row in changed["party"][0]] == [EMAIL]
     assert words_in(world.engine, ["Quenouille"]) != []

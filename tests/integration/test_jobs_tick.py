@@ -22,6 +22,7 @@ MOMENTS = (
     "deadline.ended_at",  # when it fired, or ended
     "journal.at",  # when a lapse was done
     "journal.recorded_at",
+    "handoff.changed_at",
     "journal.hash",  # covers the moments
     "journal.previous",
     "participation.journal_head",

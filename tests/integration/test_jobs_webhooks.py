@@ -145,6 +145,7 @@ def test_every_status_that_a_round_reaches_is_said_in_its_own_words(world: World
         ("handoff.accepted", AMELIE, 1),
         ("handoff.declined", BASILE, 1),
         ("handoff.completed", AMELIE, 1),
+        ("return.offered", AMELIE, 1),
     }
 
 

@@ -99,7 +99,7 @@ def _swap_with_links(world: World) -> None:
 
 def _remove_row(world: World) -> None:
     """Remove a person's row and all that hangs on it, but the entries."""
-    for table in ("deadline", "notification", "wish", "waiting", "fact", "handoff", "placement"):
+    for table in ("deadline", "notification", "wish", "waiting", "fact", "packet", "handoff", "placement"):
         world.change(f"DELETE FROM {table} WHERE participation_id = 1")
     world.change("DELETE FROM participation WHERE id = 1")
 
