@@ -30,6 +30,7 @@ MOMENTS = (
     "participation.since",
     "placement.since",
     "handoff.since",
+    "handoff.changed_at",
     "waiting.since",
     "offer.look_at",  # when a lapse gave a seat back
     "participation.look_at",
