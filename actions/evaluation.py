@@ -17,7 +17,7 @@ from actions.writing import write
 from core.errors import InvalidAnswers, Refused
 from models import Answer as AnswerRow
 from models import table_of
-from states.decide import Decision, Pulled, decide
+from states.decide import Pulled, decide
 from states.names import Anchor, FactKind, Guard, Kind, Role, State, Subject, Trigger
 from states.questionnaire import Answer, Question, is_writable, read_answers
 from states.snapshot import Command, Refusal
@@ -60,10 +60,10 @@ def answer(
         raise InvalidAnswers(reference, faults)
     known = answers_of(connection, stands.row.id)
     state = stands.row.state
-    if FactKind.ANSWERS in stands.snapshot.facts and _same(known, given):
+    change = _answered(stands, given, known, actor, occasion)
+    if _same(known, given) and FactKind.ANSWERS in stands.snapshot.facts and change.after.state == state:
         return Answered(reference, len(given), state, state, repeated=True)
     not_before_the_last(stands, occasion.at)
-    change = _answered(stands, given, known, actor, occasion)
     write(connection, [change])
     connection.execute(delete(ANSWER).where(ANSWER.c.participation_id == stands.row.id))
     if given:
@@ -77,7 +77,10 @@ def _may_answer(stands: Seen, actor: Actor, occasion: Occasion) -> None:
     mine = role in stands.snapshot.relations and role in _ANSWERING
     if not mine or state not in {State.TRANSFERRED, State.EVALUATED}:
         command = Command(Trigger.EVALUATE, role, occasion.at)
-        raise _refused(decide(stands.process, stands.process, stands.rules, stands.snapshot, command))
+        refusal = decide(stands.process, stands.process, stands.rules, stands.snapshot, command)
+        if isinstance(refusal, Refusal):
+            raise _refused(refusal)
+        raise Refused("wrong_role", state=state, role=role, roles=_ANSWERING, trigger=Trigger.EVALUATE)
     if not stands.rules.questions:
         raise Refused("no_questions", state=state)
     if stands.rules.calendar.local_day(occasion.at) > stands.rules.anchors[Anchor.CLOSING]:
@@ -119,8 +122,7 @@ def then_evaluated(change: Change) -> tuple[Change, Refusal | None]:
     return followed, None
 
 
-def _refused(refusal: Refusal | Decision) -> Refused:
-    assert isinstance(refusal, Refusal)  # noqa: S101 - the callers know; mypy does not
+def _refused(refusal: Refusal) -> Refused:
     params = {name: value for name, value in refusal.params.items() if name not in {"state", "allowed"}}
     return Refused(refusal.code, state=refusal.state, allowed=refusal.allowed, **params)
 

@@ -57,6 +57,8 @@ def _result(question: Mapping[str, Any], rows: Sequence[Row[Any]]) -> Document:
     counts = {str(row.option if row.number is None else row.number): int(row.n) for row in rows}
     if kind is QuestionKind.SCALE:
         told["mean"] = _mean(counts, answered)
+    if kind is QuestionKind.CHOICE:
+        told["options"] = {option["code"]: option["text"] for option in question["options"]}
     return told | {"counts": hidden(kind, {cell: counts.get(cell, 0) for cell in _cells(kind, question, counts)})}
 
 

@@ -119,7 +119,7 @@ def show_results(found: Mapping[str, Any]) -> None:
     if found["sample"] is not None:
         numbers += [(heading(f"sample_{name}"), found["sample"][name]) for name in _PROGRESS]
     console.table(heading("evaluation"), ("subject", "count"), numbers, ("count",))
-    rows = [(each["text"], each["answered"], each.get("mean"), _counts(each)) for each in found["questions"]]
+    rows = [(each["text"], each["answered"], _mean(each), _counts(each)) for each in found["questions"]]
     if rows:
         columns = ("question", "answers", "mean", "counts")
         console.table(heading("results"), columns, rows, ("answers", "mean"))
@@ -128,13 +128,23 @@ def show_results(found: Mapping[str, Any]) -> None:
 _PROGRESS = ("drawn", "interviewed", "replaced", "to_replace")
 
 
+def _mean(question: Mapping[str, Any]) -> str:
+    mean = question.get("mean")
+    return "" if mean is None else f"{mean:.2f}".replace(".", ",")
+
+
 def _counts(question: Mapping[str, Any]) -> str:
     counts = question.get("counts", {})
     if not question["answered"] or not counts:
         return ""
     if all(n is None for n in counts.values()):
         return heading("hidden")
-    return ", ".join(f"{console.named('yes_no', cell)} : {'…' if n is None else n}" for cell, n in counts.items())
+    names = {cell: console.named("yes_no", cell) for cell in counts} | question.get("options", {})
+    said = (f"{names[cell]}{_COLON}{'…' if n is None else n}" for cell, n in counts.items())
+    return _SEMICOLON.join(said)
+
+
+_COLON, _SEMICOLON = "\N{NO-BREAK SPACE}: ", "\N{NARROW NO-BREAK SPACE}; "
 
 
 # -------------------------------------------------------------------------------------------------------------- acting

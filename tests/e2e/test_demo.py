@@ -97,10 +97,43 @@ def test_every_message_is_one_file_and_nothing_is_said_twice(played: Played) -> 
     files = sorted((played.folder / "mail").glob("*.eml"))
     mails = [message_from_bytes(path.read_bytes(), policy=policy.default) for path in files]
 
-    assert [path.stem for path in files] == [row[0] for row in played.rows("SELECT id FROM message ORDER BY id")]
-    assert played.status["messages"] == {"accepted": len(files)}
+    accepted = played.rows("SELECT id FROM message WHERE status = 'accepted' ORDER BY id")
+    assert [path.stem for path in files] == [row[0] for row in accepted]
+    assert played.status["messages"] == {"accepted": len(files), "cancelled": 3}
     assert len({mail["Message-ID"] for mail in mails}) == len(mails)
     assert played.rows("SELECT key FROM notification GROUP BY key HAVING count(*) > 1") == []
+
+
+def test_only_reminders_of_those_who_had_answered_were_called_off(played: Played) -> None:
+    """They were drawn: their evaluation waits for the talk, and they owe nothing meanwhile."""
+    called_off = played.rows(
+        """
+        SELECT message.kind, participation.answers_on IS NOT NULL, participation.drawn_on IS NOT NULL FROM message
+        JOIN notification ON notification.message_id = message.id
+        JOIN participation ON participation.id = notification.participation_id WHERE message.status = 'cancelled'
+        """
+    )
+
+    assert called_off == [("evaluation_reminder", 1, 1)] * 3
+
+
+def test_sample_was_drawn_seen_and_one_replaced(played: Played) -> None:
+    evaluation = played.status["evaluation"]
+
+    assert evaluation["sample"] == {
+        "draw": 1,
+        "people": 62,
+        "drawn": 7,
+        "interviewed": 7,
+        "replaced": 1,
+        "to_replace": 0,
+    }
+    assert (evaluation["expected"], evaluation["answered"], len(evaluation["questions"])) == (73, 73, 9)
+    assert played.rows("SELECT trigger FROM journal WHERE chain = 'edition' ORDER BY seq") == [
+        ("load",),
+        ("draw",),
+        ("replace",),
+    ]
 
 
 def test_every_ladder_rung_was_climbed_somewhere(played: Played) -> None:
@@ -118,13 +151,19 @@ def test_journal_holds_and_its_seals_agree(played: Played) -> None:
 
 def test_journal_shows_a_change_made_by_hand(played: Played) -> None:
     changed = sqlite3.connect(played.folder / "entrapprendre.db")
-    before = changed.execute("SELECT to_state FROM journal WHERE chain_id = 1 AND seq = 2").fetchone()[0]
+    before = changed.execute(
+        "SELECT to_state FROM journal WHERE chain = 'participation' AND chain_id = 1 AND seq = 2"
+    ).fetchone()[0]
     try:
-        changed.execute("UPDATE journal SET to_state = 'declined' WHERE chain_id = 1 AND seq = 2")
+        changed.execute(
+            "UPDATE journal SET to_state = 'declined' WHERE chain = 'participation' AND chain_id = 1 AND seq = 2"
+        )
         changed.commit()
         answer = played.run("journal", "verify", "--json")
     finally:
-        changed.execute("UPDATE journal SET to_state = ? WHERE chain_id = 1 AND seq = 2", (before,))
+        changed.execute(
+            "UPDATE journal SET to_state = ? WHERE chain = 'participation' AND chain_id = 1 AND seq = 2", (before,)
+        )
         changed.commit()
         changed.close()
 

@@ -236,6 +236,16 @@ def test_other_answers_replace_all_of_the_first_and_the_journal_says_which(world
     world.assert_chains_hold()
 
 
+def test_same_answers_evaluate_again_after_a_correction_took_the_evaluation_back(world: World) -> None:
+    answer(world)
+    asked: dict[str, Any] = {"reason": "Erreur.", "data": {"to": "transferred"}}
+    world.act(AMELIE, Trigger.CORRECT, Role.COORDINATOR, LATER, **asked)
+
+    again = answer(world, at=LATER)
+
+    assert (again.before, again.after, again.repeated) == ("transferred", "evaluated", False)
+
+
 def test_closed_edition_takes_no_more_answers(world: World) -> None:
     answer(world)
 
