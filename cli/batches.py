@@ -1,7 +1,6 @@
 """`handoffs batches`, `accept-all`, `decline-all`, `export`: what an institute was offered on one day, together."""
 
 from collections.abc import Mapping
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +10,7 @@ from cli import console, failures
 from cli.acting import who
 from cli.handoffs import CauseName, check_cause
 from cli.opening import reading, settings_of, writing
-from cli.options import AsJson, At, By, Directory, Reason, moment, told
+from cli.options import AsJson, At, By, Directory, Reason, local_day, moment, told
 from core.clock import BRUSSELS, wall_now
 from core.errors import ProductError, UsageError
 from states.names import Cause, Trigger
@@ -146,11 +145,3 @@ def export(
         console.document({"file": str(output), "handoffs": len(found)})
     else:
         console.tell("exported", count=len(found), file=output)
-
-
-def local_day(text: str) -> date:
-    """Read a local day as 2019-03-14. Raises UsageError (`bad_day`)."""
-    try:
-        return date.fromisoformat(text.strip())
-    except ValueError as error:
-        raise UsageError("bad_day", value=text) from error

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import date, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -12,7 +12,7 @@ from cli import console
 from cli.acting import who
 from cli.console import heading
 from cli.opening import database, reading, settings_of
-from cli.options import AsJson, At, By, Directory, EditionCode, Reason, Reference, moment, told
+from cli.options import AsJson, At, By, Directory, EditionCode, Reason, Reference, local_day, moment, told
 from core.clock import wall_now
 from core.errors import LostRace, UsageError
 
@@ -226,7 +226,7 @@ def interview(
 ) -> None:
     from actions.sample import record_interview
 
-    day = _day(on)
+    day = local_day(on)
     new = _do(
         directory, by, at, lambda db, actor, occasion: record_interview(db, reference.strip(), day, actor, occasion)
     )
@@ -234,14 +234,6 @@ def interview(
         console.document({"reference": reference.strip(), "on": day.isoformat(), "repeated": not new})
     else:
         console.tell("interviewed" if new else "interviewed_already", reference=reference.strip(), on=day)
-
-
-def _day(given: str) -> date:
-    """Read a day. Raises UsageError (`bad_day`)."""
-    try:
-        return date.fromisoformat(given.strip())
-    except ValueError:
-        raise UsageError("bad_day", value=given) from None
 
 
 def comment(

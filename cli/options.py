@@ -1,6 +1,6 @@
 """Options and arguments that several commands share, each with its words from the catalogue."""
 
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -36,3 +36,11 @@ def moment(given: str | None) -> datetime:
     if not _FIRST_YEAR <= at.year < _LAST_YEAR:
         raise UsageError("bad_moment", value=given)
     return at
+
+
+def local_day(text: str) -> date:
+    """Read a local day as 2019-03-14. Raises UsageError (`bad_day`)."""
+    try:
+        return date.fromisoformat(text.strip())
+    except ValueError:
+        raise UsageError("bad_day", value=text) from None

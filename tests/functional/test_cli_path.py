@@ -45,6 +45,15 @@ def test_whole_path_by_the_command_line(loaded: str, done: Call) -> None:
     look("2019-01-28")
     done("handoffs", "complete", ZOE, "--by", INSTITUTE, "--at", "2019-02-20")
     look("2019-02-20")
+    done("tick", "--no-prefect", "--at", "2019-02-20T12:00")
+    look("2019-02-20T12:00")
+    done("returns", "decline", ZOE, "--by", COORDINATOR, "--reason", "Il manque la note.", "--at", "2019-02-21")
+    look("2019-02-21")
+    done("handoffs", "note", ZOE, "--by", INSTITUTE, "--text", "Lien avec le programme.", "--at", "2019-02-22")
+    done("returns", "offer", ZOE, "--by", INSTITUTE, "--at", "2019-02-22T10:00")
+    look("2019-02-22T10:00")
+    done("returns", "accept", ZOE, "--by", COORDINATOR, "--reason", "Présences sur papier.", "--at", "2019-02-25")
+    look("2019-02-25")
     done("evaluation", "answer", ZOE, "--by", TEACHER, "--data", ANSWERS, "--at", "2019-03-01")
     look("2019-03-01")
 
@@ -63,7 +72,11 @@ def test_whole_path_by_the_command_line(loaded: str, done: Call) -> None:
         ("immersed", "IFC", [("coordinator", "offer", "2019-02-06T08:00:00+01:00")]),
         ("immersed", "IFC", [("institute", "accept", "2019-02-08T08:00:00+01:00")]),
         ("immersed", CECAFOC, [("institute", "confirm_transfer", "2019-03-18T08:00:00+01:00")]),
-        ("transferred", "IFC", [("teacher", "evaluate", "2019-03-20T08:00:00+01:00")]),
+        ("transferred", "IFC", [("coordinator", "accept", "2019-02-25T08:00:00+01:00")]),
+        ("transferred", "IFC", [("coordinator", "accept", "2019-03-13T08:00:00+01:00")]),
+        ("transferred", CECAFOC, [("institute", "offer", "2019-03-14T08:00:00+01:00")]),
+        ("transferred", "IFC", [("coordinator", "accept", "2019-02-27T08:00:00+01:00")]),
+        ("transferred", "IFC", [("teacher", "evaluate", "2019-03-25T08:00:00+01:00")]),
         ("evaluated", "IFC", []),
     ]
 
@@ -95,7 +108,7 @@ def test_coordinator_routes_and_takes_a_handoff_itself(immersed: str, done: Call
     assert (wrong.status, wrong.refused["code"], wrong.refused["allowed"]) == (
         1,
         "unknown_organisation",
-        ["CECAFOC", "FCC"],
+        ["CECAFOC", "FCC", "IFC"],
     )
     assert (told["owner"], told["due"][0]["who"]) == ("IFC", "coordinator")
     assert [(each["round"], each["to"], each["status"]) for each in told["handoffs"]] == [
