@@ -375,13 +375,15 @@ def test_use_is_noted_also_of_what_is_refused(site: Site) -> None:
         assert connection.execute(select(TOKEN.c.last_used_at)).scalar_one() == site.world.wall.now
 
 
-def test_busy_database_stops_no_reading(site: Site, written: Lines) -> None:
+def test_busy_database_stops_no_reading(databases: Databases, tmp_path: Path, written: Lines) -> None:
     """The use of a token waits for the write lock; the list does not wait for the use."""
-    site.token()
-    event.listen(site.world.engine, "connect", lambda c, _: c.execute("PRAGMA busy_timeout = 1"))
-    site.world.engine.dispose()
-    with site.world.engine.begin():  # holds the write lock
-        answer = site.call("GET", "/handoffs")
+    with a_world(databases, "sqlite", tmp_path, worlds.offered, own_schema=True) as world:
+        site = Site(world)
+        site.token()
+        event.listen(world.engine, "connect", lambda connection, _: connection.execute("PRAGMA busy_timeout = 1"))
+        world.engine.dispose()
+        with world.engine.begin():  # holds the write lock
+            answer = site.call("GET", "/handoffs")
 
     assert answer.status_code == 200
     assert ["could not be noted" in line for line in written.lines] == [True, False]
