@@ -5,8 +5,8 @@ from datetime import datetime
 
 from documents.invitations import Event, Method, Person, invitation
 from notifications.envelope import Envelope, Item, Session
+from notifications.facts import session_texts
 from notifications.gateways import Attachment, Mailbox
-from notifications.words import say
 from states.names import Kind
 
 _METHODS: Mapping[Kind, Method] = {
@@ -32,11 +32,12 @@ def attachments(envelope: Envelope, address: str, sender: Mailbox, at: datetime)
 def _calendar(
     item: Item, session: Session, method: Method, envelope: Envelope, attendee: Person, organizer: Person, at: datetime
 ) -> Attachment:
+    summary, description = session_texts(item, envelope.language)
     event = Event(
         uid=f"{session.reference}.{item.reference}@entrapprendre",
         sequence=session.sequence,
-        summary=say("session_summary", envelope.language, institute=item.institute),
-        description=say("session_description", envelope.language, reference=item.reference, url=session.url or None),
+        summary=summary,
+        description=description,
         starts=session.starts,
         ends=session.ends,
         location=session.place or session.url,

@@ -65,6 +65,13 @@ def _session(item: Item, language: str) -> str:
     return vocabulary(language).calendar.span(session.starts, session.ends) if session else ""
 
 
+def session_texts(item: Item, language: str) -> tuple[str, str]:
+    """Return the title and the text of a transfer session in a calendar."""
+    url = item.session.url or None if item.session else None
+    summary = say("session_summary", language, institute=item.institute)
+    return summary, say("session_description", language, reference=item.reference, url=url)
+
+
 def _contact(item: Item, _language: str) -> str:
     contact = item.contact
     known = (contact.name, contact.email, contact.phone) if contact else ()

@@ -354,14 +354,14 @@ def upgrade() -> None:
         )
         batch.create_foreign_key("fk_handoff_edition_id", "edition", ["edition_id"], ["id"])
         batch.create_index(
+            "ix_handoff_received", ["receiver_id", "id", "status", "purpose", "edition_id", "changed_at"], unique=False
+        )
+        batch.create_index(
             "ix_handoff_returned",
             ["sender_id", "id", "status", "edition_id", "changed_at"],
             unique=False,
             sqlite_where=sa.text("purpose = 'evaluation'"),
             postgresql_where=sa.text("purpose = 'evaluation'"),
-        )
-        batch.create_index(
-            "ix_handoff_received", ["receiver_id", "id", "status", "purpose", "edition_id", "changed_at"], unique=False
         )
     op.execute(
         "UPDATE handoff SET edition_id = (SELECT edition_id FROM participation WHERE participation.id = handoff.participation_id)"
@@ -395,8 +395,8 @@ def downgrade() -> None:
     with op.batch_alter_table("message") as batch:
         _recheck(batch, "message", "kind", _KINDS_BEFORE)
     with op.batch_alter_table("handoff") as batch:
-        batch.drop_index("ix_handoff_returned")
         batch.drop_index("ix_handoff_received")
+        batch.drop_index("ix_handoff_returned")
         batch.drop_constraint("fk_handoff_edition_id", type_="foreignkey")
         batch.drop_column("edition_id")
         batch.drop_column("changed_at")

@@ -74,7 +74,7 @@ def sampling(world: World) -> None:
     """Nobody is asked anything at the end, but a sample is seen in person."""
     rule = worlds.EVALUATION.partition("[evaluation.sample]")
     worlds.load(world, read_edition("".join((worlds.EDITION, *rule[1:])).encode(), "mini.toml"))
-    worlds.transferred(world)
+    worlds.returned(world)
 
 
 def draw(world: World) -> None:

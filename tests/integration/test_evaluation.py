@@ -12,7 +12,7 @@ from actions.evaluation import Answered
 from actions.occasion import Actor, Occasion
 from core.errors import InvalidAnswers, NotFound, Refused
 from jobs import envelopes
-from states.names import Role, Trigger
+from states.names import Role, Subject, Trigger
 from tests.support import worlds
 from tests.support.databases import Databases, Kind
 from tests.support.rows import dump, words_in
@@ -73,9 +73,10 @@ def test_answers_are_kept_and_the_evaluation_follows(world: World) -> None:
         ("recommend", None, "yes", None),
         ("remark", None, None, "Merci à Durbuy."),
     ]
-    assert entries(world)[-2:] == [
+    assert entries(world)[-3:] == [
         ("record_fact", "transferred", '{"answers":4,"fact":"answers"}'),
         ("evaluate", "evaluated", ""),
+        ("complete", "completed", ""),
     ]
     assert world.rows("SELECT kind FROM notification WHERE participation_id = 1 AND rule = 'evaluate'") == [
         ("path_completed",)
@@ -152,7 +153,7 @@ def test_ifc_evaluates_without_answers_for_a_reason_and_they_may_still_come(worl
 def test_edition_without_questions_has_the_bare_act_only(
     databases: Databases, database_kind: Kind, tmp_path: Path
 ) -> None:
-    with a_world(databases, database_kind, tmp_path, worlds.transferred) as world:
+    with a_world(databases, database_kind, tmp_path, worlds.returned) as world:
         with pytest.raises(Refused) as caught:
             answer(world)
         world.act(AMELIE, Trigger.EVALUATE, Role.TEACHER, EVALUATED_AT)
@@ -240,6 +241,7 @@ def test_same_answers_evaluate_again_after_a_correction_took_the_evaluation_back
     answer(world)
     asked: dict[str, Any] = {"reason": "Erreur.", "data": {"to": "transferred"}}
     world.act(AMELIE, Trigger.CORRECT, Role.COORDINATOR, LATER, **asked)
+    world.act(AMELIE, Trigger.ACCEPT, Role.COORDINATOR, LATER, subject=Subject.RETURN, reason="Déjà accepté.")
 
     again = answer(world, at=LATER)
 
