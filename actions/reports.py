@@ -33,6 +33,7 @@ from models import (
     Placement,
     Seat,
     SetAside,
+    TransferSession,
     Waiting,
     Wish,
     table_of,
@@ -46,7 +47,7 @@ PARTICIPATION, WISH, FACT = table_of(Participation), table_of(Wish), table_of(Fa
 OFFER, SESSION, SEAT, PLACEMENT = table_of(Offer), table_of(OfferSession), table_of(Seat), table_of(Placement)
 WAITING, HANDOFF, DEADLINE = table_of(Waiting), table_of(Handoff), table_of(Deadline)
 NOTIFICATION, MESSAGE, MESSAGE_TEXT = table_of(Notification), table_of(Message), table_of(MessageText)
-SET_ASIDE = table_of(SetAside)
+SET_ASIDE, TRANSFER_SESSION = table_of(SetAside), table_of(TransferSession)
 
 Document = dict[str, Any]
 Rows = Sequence[Row[Any]]
@@ -85,6 +86,7 @@ def story(connection: Connection, reference: str, at: datetime | None = None) ->
         "team": row.team,
         "place": _place(row),
         "half_days": row.half_days,
+        "session": _session(row),
         "wishes": [dict(each) for each in connection.execute(_WISHES, {"id": row.id}).mappings()],
         "waiting": [_waiting(each) for each in connection.execute(_WAITING, {"id": row.id})],
         "facts": [_fact(each) for each in connection.execute(_FACTS, {"id": row.id})],
@@ -125,6 +127,11 @@ _WHOM = select(
     _RECEIVER.c.code.label("receiver"),
     _RECEIVER.c.name.label("receiver_name"),
     _BACK.c.status.label("returned"),
+    TRANSFER_SESSION.c.reference.label("session"),
+    TRANSFER_SESSION.c.starts_at,
+    TRANSFER_SESSION.c.ends_at,
+    TRANSFER_SESSION.c.place.label("session_place"),
+    TRANSFER_SESSION.c.url.label("session_url"),
     _IFC.c.id.label("ifc_id"),
     _IFC.c.code.label("ifc"),
     _IFC.c.name.label("ifc_name"),
@@ -161,7 +168,21 @@ _WHOM = select(
             _BACK.c.round == PARTICIPATION.c.return_round,
         ),
     )
+    .outerjoin(TRANSFER_SESSION, TRANSFER_SESSION.c.id == PARTICIPATION.c.transfer_session_id)
 )
+
+
+def _session(row: Row[Any]) -> Document | None:
+    """Return the transfer session that the person is invited to."""
+    if row.session is None:
+        return None
+    return {
+        "reference": row.session,
+        "starts_at": iso(row.starts_at),
+        "ends_at": iso(row.ends_at),
+        "place": row.session_place,
+        "url": row.session_url,
+    }
 
 
 def _place(row: Row[Any]) -> Document | None:

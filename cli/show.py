@@ -48,6 +48,7 @@ def _header(told: Told) -> Iterator[tuple[str, str]]:
     yield heading("place"), _place(told["place"])
     yield heading("wishes"), ", ".join(f"{each['rank']}. {each['offer']}" for each in told["wishes"])
     yield heading("waiting"), ", ".join(each["offer"] for each in told["waiting"])
+    yield heading("session"), _session(told["session"])
     yield heading("facts"), ", ".join(_fact(each) for each in told["facts"])
     yield heading("answers"), console.when(told["evaluation"]["answers_on"])
     yield heading("drawn_on"), _seen(told["evaluation"])
@@ -69,6 +70,12 @@ def _place(place: Told | None) -> str:
     days = ", ".join(console.when(day) for day in place["days"]) or console.heading("no_date")
     status = console.named("placement_status", place["status"])
     return f"{place['company_name']}, {place['title']} ({place['offer']}), {days}, {status}"
+
+
+def _session(session: Told | None) -> str:
+    if session is None:
+        return ""
+    return f"{session['reference']}, {console.when(session['starts_at'])}, {session['place'] or session['url']}"
 
 
 def _fact(fact: Told) -> str:
@@ -105,7 +112,7 @@ def _journal(journal: Sequence[Told]) -> None:
         (
             entry["seq"],
             console.when(entry["at"]),
-            console.trigger_name(entry["subject"], entry["trigger"]),
+            _act(entry),
             console.state_name(entry["subject"], entry["to"]),
             entry["actor"] if entry["actor"] != entry["role"] else console.named("role", entry["role"]),
             entry["reason"],
@@ -115,6 +122,13 @@ def _journal(journal: Sequence[Told]) -> None:
     console.table(
         console.heading("journal"), ("number", "at", "act", "after", "who", "reason"), rows, ("number",), ("at",)
     )
+
+
+def _act(entry: Told) -> str:
+    """Return what was done; of a fact, which."""
+    name = console.trigger_name(entry["subject"], entry["trigger"])
+    fact = entry["data"].get("fact")
+    return f"{name} : {console.named('fact_kind', fact)}" if fact else name
 
 
 def _messages(messages: Sequence[Told]) -> None:

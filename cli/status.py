@@ -27,7 +27,8 @@ def show_status(found: Mapping[str, Any]) -> None:
     console.line(f"{found['title']} ({found['edition']}), {console.when(found['at'])}")
     _counts("participations", "state", "state", found["participations"])
     console.table(heading("key_figures"), ("subject", "count"), _key_figures(found), ("count",))
-    _handoffs(found["handoffs"])
+    _handoffs("handoffs", "handoff_status", found["handoffs"])
+    _handoffs("returns", "return_status", found["returns"])
     _counts("deadlines", "status", "deadline_status", found["deadlines"])
     _counts("messages", "status", "message_status", found["messages"])
     if found["evaluation"]["questions"] or found["evaluation"]["sample"]:
@@ -53,14 +54,14 @@ def _counts(title: str, column: str, group: str, counts: Mapping[str, int]) -> N
     console.table(heading(title), (column, "count"), rows, ("count",))
 
 
-def _handoffs(handoffs: Mapping[str, Mapping[str, int]]) -> None:
+def _handoffs(title: str, group: str, handoffs: Mapping[str, Mapping[str, int]]) -> None:
     rows = [
-        (institute_name(code), console.named("handoff_status", status), n)
+        (institute_name(code), console.named(group, status), n)
         for code, statuses in handoffs.items()
         for status, n in statuses.items()
     ]
     if rows:
-        console.table(heading("handoffs"), ("institute", "status", "count"), rows, ("count",))
+        console.table(heading(title), ("institute", "status", "count"), rows, ("count",))
 
 
 def institute_name(code: str) -> str:

@@ -169,7 +169,7 @@ def as_bytes(mail: Mail) -> bytes:
     message.make_alternative(boundary=f"=_{message_id}")
     message.add_alternative(mail.html, subtype="html", cte="quoted-printable")
     if mail.attachments:
-        message.make_mixed(boundary=f"=_{message_id}_")
+        message.make_mixed(boundary=f"=_mixed_{message_id}")  # begins no line like the boundary of the inner part
     for attachment in mail.attachments:
         _attach(message, attachment)
     return message.as_bytes()

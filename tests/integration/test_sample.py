@@ -15,7 +15,7 @@ from actions.occasion import Actor, Occasion
 from core.errors import NotFound, Refused
 from states import sampling
 from states.edition import read_edition
-from states.names import Role, State, Stratum, Trigger
+from states.names import Role, State, Stratum, Subject, Trigger
 from tests.support import worlds
 from tests.support.databases import Databases, Kind
 from tests.support.rows import dump
@@ -279,7 +279,7 @@ def test_interview_then_evaluates_whoever_answered(world: World) -> None:
     entries = world.rows(
         "SELECT trigger, data FROM journal WHERE chain_id = 1 AND chain = 'participation' ORDER BY seq"
     )
-    assert entries[-2:] == [("record_fact", '{"fact":"interview"}'), ("evaluate", "")]
+    assert entries[-3:] == [("record_fact", '{"fact":"interview"}'), ("evaluate", ""), ("complete", "")]
     assert world.one("SELECT happened_on FROM fact WHERE kind = 'interview'") in {"2019-01-09", SEEN_ON}
     assert listed(world)[0][3] == "interviewed"
     assert_sound(world)
@@ -344,6 +344,7 @@ def test_interview_outlives_a_correction_of_the_state(world: World) -> None:
     answer(world)
     see(world)
     world.act(AMELIE, Trigger.CORRECT, Role.COORDINATOR, LATER, reason="Erreur.", data={"to": "transferred"})
+    world.act(AMELIE, Trigger.ACCEPT, Role.COORDINATOR, LATER, subject=Subject.RETURN, reason="Déjà accepté.")
 
     world.act(AMELIE, Trigger.EVALUATE, Role.TEACHER, LATER)
 
@@ -394,7 +395,8 @@ def test_the_next_of_the_stratum_takes_the_place(world: World) -> None:
         "replace", "1", "1", {"draw": 1, "replaced": AMELIE, "by": BASILE, "stratum": "SeGEC"}
     )  # fmt: skip
     assert told(world) == [1, 2, 3]
-    assert world.one("SELECT text FROM journal_text WHERE chain = 'participation' AND chain_id = 1") == "Malade."
+    texts = world.rows("SELECT text FROM journal_text WHERE chain = 'participation' AND chain_id = 1 ORDER BY seq")
+    assert texts[-1].text == "Malade."
     assert_sound(world)
 
 
