@@ -381,10 +381,22 @@ def upgrade() -> None:
     with op.batch_alter_table("notification") as batch:
         _recheck(batch, "notification", "kind", _KINDS)
         _recheck(batch, "notification", "subject", _SUBJECTS)
+    # whoever was transferred under the first schema had their record taken for granted
+    op.execute(
+        "INSERT INTO handoff (participation_id, edition_id, purpose, round, status, sender_id, receiver_id, since, offered_at,"
+        " changed_at, because, sent_back, packet_hash)"
+        " SELECT p.id, p.edition_id, 'evaluation', 1, CASE p.state WHEN 'transferred' THEN 'accepted' ELSE 'completed' END,"
+        " COALESCE(h.receiver_id, ifc.id), ifc.id, p.since, p.since, p.since, '', false, ''"
+        " FROM participation p JOIN organisation ifc ON ifc.kind = 'ifc'"
+        " LEFT JOIN handoff h ON h.participation_id = p.id AND h.round = p.handoff_round"
+        " WHERE p.state IN ('transferred', 'evaluated')"
+    )
+    op.execute("UPDATE participation SET return_round = 1 WHERE state IN ('transferred', 'evaluated')")
 
 
 def downgrade() -> None:
     """Take back: what only this revision knows is lost."""
+    op.execute("DELETE FROM handoff WHERE purpose = 'evaluation'")
     with op.batch_alter_table("notification") as batch:
         _recheck(batch, "notification", "kind", _KINDS_BEFORE)
         _recheck(batch, "notification", "subject", _SUBJECTS_BEFORE)

@@ -162,6 +162,7 @@ ROWS: dict[str, list[Row]] = {
             "since": AT,
             "sent_back": False,
             "packet_hash": "h",
+            "because": "",
             "changed_at": AT,
         }
     ],
@@ -412,6 +413,65 @@ def test_database_knows_whether_it_was_migrated(empty_database_url: str) -> None
 
     assert (before, is_migrated(engine)) == (False, True)
     engine.dispose()
+
+
+# --------------------------------------------------------------------------------------- what the first schema held
+def filled_before(url: str) -> None:
+    """Bring a database to the first schema, and put the rows above into what it has of their columns."""
+    command.upgrade(alembic_config(url), "0001")
+    engine = make_engine(url)
+    known = shape(engine)
+    with engine.begin() as connection:
+        for name in (name for name in ROWS if name in known):
+            types = metadata.tables[name].c
+            columns = [sqlalchemy.column(column, types[column].type) for column in known[name]["columns"]]
+            table = sqlalchemy.table(name, *columns)
+            for row in ROWS[name]:
+                values = {key: value for key, value in row.items() if key in known[name]["columns"]}
+                connection.execute(insert(table).values(values))
+    engine.dispose()
+
+
+def test_rows_of_the_first_schema_are_kept(empty_database_url: str) -> None:
+    filled_before(empty_database_url)
+
+    migrate(empty_database_url)
+
+    engine = make_engine(empty_database_url)
+    with engine.connect() as connection:
+        handoff = connection.execute(select(metadata.tables["handoff"])).mappings().one()
+        people = connection.execute(select(metadata.tables["participation"].c.return_round)).scalars().all()
+    engine.dispose()
+    assert {name: handoff[name] for name in ("edition_id", "changed_at", "sent_back", "packet_hash")} == {
+        "edition_id": 1,
+        "changed_at": AT,
+        "sent_back": False,
+        "packet_hash": "",
+    }
+    assert people == [0, 0]
+
+
+@pytest.mark.parametrize(("state", "status"), [("transferred", "accepted"), ("evaluated", "completed")])
+def test_who_was_transferred_before_there_were_returns_goes_on(
+    empty_database_url: str, state: str, status: str
+) -> None:
+    """Without this nobody under way could be evaluated any more: the evaluation waits for the return."""
+    filled_before(empty_database_url)
+    engine = make_engine(empty_database_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"UPDATE participation SET state = '{state}' WHERE id = 1")
+        connection.exec_driver_sql("UPDATE handoff SET status = 'completed'")
+    engine.dispose()
+
+    migrate(empty_database_url)
+
+    with engine.connect() as connection:
+        handoff, participation = metadata.tables["handoff"], metadata.tables["participation"]
+        back = connection.execute(select(handoff).where(handoff.c.purpose == "evaluation")).mappings().one()
+        rounds = connection.execute(select(participation.c.return_round).order_by(participation.c.id)).scalars().all()
+    engine.dispose()
+    assert (back["status"], back["round"], back["sender_id"], back["receiver_id"]) == (status, 1, 3, 1)
+    assert rounds == [1, 0]
 
 
 # ---------------------------------------------------------------------------------------------- what must never happen
