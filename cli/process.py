@@ -20,6 +20,7 @@ class SubjectName(StrEnum):
     PARTICIPATION = "participation"
     PLACEMENT = "placement"
     HANDOFF = "handoff"
+    RETURN = "return"
 
 
 _LATEST = next(iter(PARTICIPATION_PROCESSES))

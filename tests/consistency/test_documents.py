@@ -11,7 +11,7 @@ from cli.main import COMMANDS, GROUPS
 from core.settings import Settings
 from states.diagram import mermaid
 from states.process import Process
-from states.tables import HANDOFF, PLACEMENT, PROCESS_2014, PROCESS_2018
+from states.tables import HANDOFF, PLACEMENT, PROCESS_2014, PROCESS_2018, RETURN
 from tests.support.web import routes_of
 from tests.support.worlds import World
 from web.app import create_app
@@ -25,7 +25,9 @@ def test_readme_draws_the_lifecycle_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    "process", [PROCESS_2018, PROCESS_2014, PLACEMENT, HANDOFF], ids=("2018", "2014", "placement", "handoff")
+    "process",
+    [PROCESS_2018, PROCESS_2014, PLACEMENT, HANDOFF, RETURN],
+    ids=("2018", "2014", "placement", "handoff", "return"),
 )
 def test_every_table_is_drawn_in_the_docs(process: Process) -> None:
     assert f"```mermaid\n{mermaid(process)}```" in (ROOT / "docs" / "lifecycle.md").read_text()
