@@ -80,6 +80,34 @@ def test_demo_brings_the_edition_to_the_same_end_every_time(played: Played) -> N
     assert (played.status["overdue"], played.status["set_aside"]) == (0, [])
 
 
+def test_relay_shows_a_refusal_a_time_out_a_new_route_and_the_return_to_ifc(played: Played) -> None:
+    assert played.status["returns"] == {
+        "CECAFOC": {"declined": 1, "completed": 29, "closed": 1},
+        "FCC": {"declined": 1, "completed": 38, "closed": 2},
+        "IFC": {"completed": 6},
+    }
+    assert played.rows("SELECT value, count(*) FROM fact WHERE kind = 'attendance' GROUP BY value ORDER BY 1") == [
+        ("absent", 2),
+        ("present", 76),
+    ]
+    moved = played.rows(
+        """
+        SELECT before.status, o.code, o2.code FROM handoff before
+        JOIN handoff later ON later.participation_id = before.participation_id AND later.purpose = before.purpose
+        AND later.round = before.round + 1
+        JOIN organisation o ON o.id = before.receiver_id JOIN organisation o2 ON o2.id = later.receiver_id
+        WHERE before.purpose = 'transfer' ORDER BY 1
+        """
+    )
+    assert moved == [("declined", "CECAFOC", "FCC"), ("timed_out", "FCC", "IFC")]
+    assert played.rows(
+        """
+        SELECT count(*) FROM handoff LEFT JOIN packet USING (participation_id, round)
+        WHERE purpose = 'transfer' AND offered_at IS NOT NULL AND packet_hash IS NOT packet.sha256
+        """
+    ) == [(0,)]
+
+
 def test_every_transferred_or_evaluated_has_exactly_one_completed_handoff(played: Played) -> None:
     wrong = played.rows(
         """
