@@ -38,7 +38,8 @@ from models import (
     Wish,
     table_of,
 )
-from states.names import DeadlineStatus, HandoffStatus, MessageStatus, OrganisationKind, Purpose, Subject, Trigger
+from models.around import AROUND, COMPANY, IFC, RECEIVER, RETURNED, SCHOOL
+from states.names import DeadlineStatus, HandoffStatus, MessageStatus, Purpose, Subject, Trigger
 from states.rules import Rules
 
 __all__ = ["handoffs", "status", "story"]
@@ -100,17 +101,14 @@ def story(connection: Connection, reference: str, at: datetime | None = None) ->
     }
 
 
-_SCHOOL, _COMPANY = ORGANISATION.alias("school"), ORGANISATION.alias("company")
-_RECEIVER, _IFC = ORGANISATION.alias("receiver"), ORGANISATION.alias("ifc")
-_BACK = HANDOFF.alias("back")
 _WHOM = select(
     PARTICIPATION,
     EDITION.c.code.label("edition"),
     PARTY.c.first_name,
     PARTY.c.last_name,
     PARTY.c.email,
-    _SCHOOL.c.code.label("school"),
-    _SCHOOL.c.name.label("school_name"),
+    SCHOOL.c.code.label("school"),
+    SCHOOL.c.name.label("school_name"),
     PLACEMENT.c.status.label("placement"),
     OFFER.c.reference.label("offer"),
     OFFER.c.title,
@@ -118,57 +116,27 @@ _WHOM = select(
     OFFER.c.municipality,
     OFFER.c.sector,
     SESSION.c.days,
-    _COMPANY.c.id.label("company_id"),
-    _COMPANY.c.code.label("company"),
-    _COMPANY.c.name.label("company_name"),
+    COMPANY.c.id.label("company_id"),
+    COMPANY.c.code.label("company"),
+    COMPANY.c.name.label("company_name"),
     HANDOFF.c.status.label("handoff"),
-    _RECEIVER.c.id.label("receiver_id"),
-    _RECEIVER.c.kind.label("receiver_kind"),
-    _RECEIVER.c.code.label("receiver"),
-    _RECEIVER.c.name.label("receiver_name"),
-    _BACK.c.status.label("returned"),
+    RECEIVER.c.id.label("receiver_id"),
+    RECEIVER.c.kind.label("receiver_kind"),
+    RECEIVER.c.code.label("receiver"),
+    RECEIVER.c.name.label("receiver_name"),
+    RETURNED.c.status.label("returned"),
     TRANSFER_SESSION.c.reference.label("session"),
     TRANSFER_SESSION.c.starts_at,
     TRANSFER_SESSION.c.ends_at,
     TRANSFER_SESSION.c.place.label("session_place"),
     TRANSFER_SESSION.c.url.label("session_url"),
-    _IFC.c.id.label("ifc_id"),
-    _IFC.c.code.label("ifc"),
-    _IFC.c.name.label("ifc_name"),
+    IFC.c.id.label("ifc_id"),
+    IFC.c.code.label("ifc"),
+    IFC.c.name.label("ifc_name"),
 ).select_from(
-    PARTICIPATION.join(PARTY, PARTY.c.id == PARTICIPATION.c.party_id)
-    .join(EDITION, EDITION.c.id == PARTICIPATION.c.edition_id)
-    .join(_IFC, _IFC.c.kind == OrganisationKind.IFC.value)
-    .outerjoin(_SCHOOL, _SCHOOL.c.id == PARTICIPATION.c.school_id)
-    .outerjoin(
-        PLACEMENT,
-        and_(
-            PLACEMENT.c.participation_id == PARTICIPATION.c.id,
-            PLACEMENT.c.attempt == PARTICIPATION.c.placement_attempt,
-        ),
+    AROUND.join(EDITION, EDITION.c.id == PARTICIPATION.c.edition_id).outerjoin(
+        TRANSFER_SESSION, TRANSFER_SESSION.c.id == PARTICIPATION.c.transfer_session_id
     )
-    .outerjoin(SEAT, SEAT.c.id == PLACEMENT.c.seat_id)
-    .outerjoin(SESSION, SESSION.c.id == SEAT.c.session_id)
-    .outerjoin(OFFER, OFFER.c.id == SESSION.c.offer_id)
-    .outerjoin(_COMPANY, _COMPANY.c.id == OFFER.c.company_id)
-    .outerjoin(
-        HANDOFF,
-        and_(
-            HANDOFF.c.participation_id == PARTICIPATION.c.id,
-            HANDOFF.c.purpose == Purpose.TRANSFER.value,
-            HANDOFF.c.round == PARTICIPATION.c.handoff_round,
-        ),
-    )
-    .outerjoin(_RECEIVER, _RECEIVER.c.id == HANDOFF.c.receiver_id)
-    .outerjoin(
-        _BACK,
-        and_(
-            _BACK.c.participation_id == PARTICIPATION.c.id,
-            _BACK.c.purpose == Purpose.EVALUATION.value,
-            _BACK.c.round == PARTICIPATION.c.return_round,
-        ),
-    )
-    .outerjoin(TRANSFER_SESSION, TRANSFER_SESSION.c.id == PARTICIPATION.c.transfer_session_id)
 )
 
 
@@ -294,11 +262,11 @@ _ROUNDS = (
     select(
         HANDOFF,
         _SENDER.c.code.label("sender"),
-        _RECEIVER.c.code.label("receiver"),
-        _RECEIVER.c.name.label("receiver_name"),
+        RECEIVER.c.code.label("receiver"),
+        RECEIVER.c.name.label("receiver_name"),
     )
     .join(_SENDER, _SENDER.c.id == HANDOFF.c.sender_id)
-    .outerjoin(_RECEIVER, _RECEIVER.c.id == HANDOFF.c.receiver_id)
+    .outerjoin(RECEIVER, RECEIVER.c.id == HANDOFF.c.receiver_id)
     .where(HANDOFF.c.participation_id == _OF_ID)
     .order_by(HANDOFF.c.purpose, HANDOFF.c.round)
 )
@@ -321,10 +289,10 @@ def _round(row: Row[Any]) -> Document:
 # --------------------------------------------------------------------------------------------------- what is wished for
 _WISHES = (
     select(
-        WISH.c.rank, OFFER.c.reference.label("offer"), OFFER.c.title, _COMPANY.c.name.label("company"), OFFER.c.status
+        WISH.c.rank, OFFER.c.reference.label("offer"), OFFER.c.title, COMPANY.c.name.label("company"), OFFER.c.status
     )
     .join(OFFER, OFFER.c.id == WISH.c.offer_id)
-    .join(_COMPANY, _COMPANY.c.id == OFFER.c.company_id)
+    .join(COMPANY, COMPANY.c.id == OFFER.c.company_id)
     .where(WISH.c.participation_id == _OF_ID)
     .order_by(WISH.c.rank)
 )
@@ -412,14 +380,14 @@ def handoffs(connection: Connection, edition: str | None, institute: str | None 
             PARTY.c.first_name,
             PARTY.c.last_name,
             _SENDER.c.code.label("sender"),
-            _RECEIVER.c.code.label("receiver"),
-            _RECEIVER.c.name.label("receiver_name"),
+            RECEIVER.c.code.label("receiver"),
+            RECEIVER.c.name.label("receiver_name"),
             _NEXT_DUE.label("next_due"),
         )
         .join(PARTICIPATION, PARTICIPATION.c.id == HANDOFF.c.participation_id)
         .join(PARTY, PARTY.c.id == PARTICIPATION.c.party_id)
         .join(_SENDER, _SENDER.c.id == HANDOFF.c.sender_id)
-        .outerjoin(_RECEIVER, _RECEIVER.c.id == HANDOFF.c.receiver_id)
+        .outerjoin(RECEIVER, RECEIVER.c.id == HANDOFF.c.receiver_id)
         .where(PARTICIPATION.c.edition_id == current(connection, edition).id)
         .order_by(_OPEN_FIRST, HANDOFF.c.since, HANDOFF.c.id)
     )

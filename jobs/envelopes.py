@@ -12,13 +12,14 @@ from sqlalchemy import Connection, Row, select
 from actions.effects import OFFER
 from actions.journal import JOURNAL, TEXTS
 from actions.people import CONTACT, ORGANISATION, PARTY
-from actions.places import SEAT, SESSION, WISH
+from actions.places import SESSION, WISH
 from actions.reading import rules_for
 from actions.sessions import TRANSFER_SESSION
 from actions.webhooks import EVENT, WEBHOOK
 from actions.writing import DEADLINE, HANDOFF, NOTIFICATION, PARTICIPATION, PLACEMENT
 from core.clock import BRUSSELS
 from models import EditionRevision, table_of
+from models.around import AROUND, COMPANY, IFC, RECEIVER, RETURNED, SCHOOL
 from notifications.catalogue import CATALOGUE
 from notifications.envelope import Contact, Envelope, Item, Session
 from states.edition import EditionFile
@@ -392,10 +393,7 @@ def _name(row: Row[Any]) -> str:
     return f"{row.first_name or ''} {row.last_name or ''}".strip()
 
 
-_SCHOOL, _COMPANY = ORGANISATION.alias("school"), ORGANISATION.alias("company")
-_INSTITUTE, _IFC = ORGANISATION.alias("institute"), ORGANISATION.alias("ifc")
 _BEFORE, _INSTITUTE_BEFORE = HANDOFF.alias("round_before"), ORGANISATION.alias("institute_before")
-_RETURN = HANDOFF.alias("returned")
 _INCOMPLETE = (HandoffStatus.TO_ROUTE, HandoffStatus.HELD)
 _PEOPLE = select(
     PARTICIPATION.c.id,
@@ -415,54 +413,28 @@ _PEOPLE = select(
     PARTY.c.last_name,
     PARTY.c.email,
     PARTY.c.phone,
-    _SCHOOL.c.name.label("school"),
+    SCHOOL.c.name.label("school"),
     PLACEMENT.c.status.label("placement"),
-    _COMPANY.c.id.label("company_id"),
-    _COMPANY.c.name.label("company"),
+    COMPANY.c.id.label("company_id"),
+    COMPANY.c.name.label("company"),
     OFFER.c.title.label("offer"),
     OFFER.c.site,
     SESSION.c.days,
     HANDOFF.c.status.label("handoff"),
-    _INSTITUTE.c.id.label("institute_id"),
-    _INSTITUTE.c.name.label("institute"),
+    RECEIVER.c.id.label("institute_id"),
+    RECEIVER.c.name.label("institute"),
     HANDOFF.c.because,
     _BEFORE.c.because.label("because_before"),
     _INSTITUTE_BEFORE.c.id.label("institute_before_id"),
     _INSTITUTE_BEFORE.c.name.label("institute_before"),
-    _RETURN.c.status.label("returned"),
-    _RETURN.c.because.label("because_returned"),
-    _IFC.c.id.label("ifc_id"),
+    RETURNED.c.status.label("returned"),
+    RETURNED.c.because.label("because_returned"),
+    IFC.c.id.label("ifc_id"),
 ).select_from(
-    PARTICIPATION.join(PARTY, PARTY.c.id == PARTICIPATION.c.party_id)
-    .join(_IFC, _IFC.c.kind == "ifc")
-    .outerjoin(_SCHOOL, _SCHOOL.c.id == PARTICIPATION.c.school_id)
-    .outerjoin(
-        PLACEMENT,
-        (PLACEMENT.c.participation_id == PARTICIPATION.c.id)
-        & (PLACEMENT.c.attempt == PARTICIPATION.c.placement_attempt),
-    )
-    .outerjoin(SEAT, SEAT.c.id == PLACEMENT.c.seat_id)
-    .outerjoin(SESSION, SESSION.c.id == SEAT.c.session_id)
-    .outerjoin(OFFER, OFFER.c.id == SESSION.c.offer_id)
-    .outerjoin(_COMPANY, _COMPANY.c.id == OFFER.c.company_id)
-    .outerjoin(
-        HANDOFF,
-        (HANDOFF.c.participation_id == PARTICIPATION.c.id)
-        & (HANDOFF.c.purpose == Purpose.TRANSFER.value)
-        & (HANDOFF.c.round == PARTICIPATION.c.handoff_round),
-    )
-    .outerjoin(_INSTITUTE, _INSTITUTE.c.id == HANDOFF.c.receiver_id)
-    .outerjoin(
+    AROUND.outerjoin(
         _BEFORE,
         (_BEFORE.c.participation_id == PARTICIPATION.c.id)
         & (_BEFORE.c.purpose == Purpose.TRANSFER.value)
         & (_BEFORE.c.round == PARTICIPATION.c.handoff_round - 1),
-    )
-    .outerjoin(_INSTITUTE_BEFORE, _INSTITUTE_BEFORE.c.id == _BEFORE.c.receiver_id)
-    .outerjoin(
-        _RETURN,
-        (_RETURN.c.participation_id == PARTICIPATION.c.id)
-        & (_RETURN.c.purpose == Purpose.EVALUATION.value)
-        & (_RETURN.c.round == PARTICIPATION.c.return_round),
-    )
+    ).outerjoin(_INSTITUTE_BEFORE, _INSTITUTE_BEFORE.c.id == _BEFORE.c.receiver_id)
 )

@@ -8,10 +8,11 @@ from sqlalchemy import Connection, Row, func, select
 
 from actions.effects import OFFER
 from actions.facts import FACT
-from actions.people import CONTACT, ORGANISATION, PARTY
-from actions.places import SEAT, SESSION
+from actions.people import CONTACT, PARTY
+from actions.places import SESSION
 from actions.sessions import TRANSFER_SESSION
 from actions.writing import DEADLINE, HANDOFF, PARTICIPATION, PLACEMENT
+from models.around import AROUND, RECEIVER, RETURNED
 from states.names import Role
 
 
@@ -45,7 +46,6 @@ class Standing:
     seen: bool
 
 
-_RECEIVER, _RETURN = ORGANISATION.alias("receiver"), HANDOFF.alias("returned")
 _ABSENCES = (
     select(func.count())
     .where(FACT.c.participation_id == PARTICIPATION.c.id, FACT.c.kind == "attendance", FACT.c.value == "absent")
@@ -60,37 +60,13 @@ _STANDINGS = (
         SESSION.c.days,
         HANDOFF.c.status.label("handoff"),
         HANDOFF.c.receiver_id,
-        _RECEIVER.c.code.label("receiver"),
+        RECEIVER.c.code.label("receiver"),
         TRANSFER_SESSION.c.reference.label("session"),
         TRANSFER_SESSION.c.ends_at.label("session_ends"),
         _ABSENCES.label("absences"),
-        _RETURN.c.status.label("returned"),
+        RETURNED.c.status.label("returned"),
     )
-    .select_from(
-        PARTICIPATION.join(PARTY, PARTY.c.id == PARTICIPATION.c.party_id)
-        .outerjoin(
-            PLACEMENT,
-            (PLACEMENT.c.participation_id == PARTICIPATION.c.id)
-            & (PLACEMENT.c.attempt == PARTICIPATION.c.placement_attempt),
-        )
-        .outerjoin(SEAT, SEAT.c.id == PLACEMENT.c.seat_id)
-        .outerjoin(SESSION, SESSION.c.id == SEAT.c.session_id)
-        .outerjoin(OFFER, OFFER.c.id == SESSION.c.offer_id)
-        .outerjoin(
-            HANDOFF,
-            (HANDOFF.c.participation_id == PARTICIPATION.c.id)
-            & (HANDOFF.c.purpose == "transfer")
-            & (HANDOFF.c.round == PARTICIPATION.c.handoff_round),
-        )
-        .outerjoin(
-            _RETURN,
-            (_RETURN.c.participation_id == PARTICIPATION.c.id)
-            & (_RETURN.c.purpose == "evaluation")
-            & (_RETURN.c.round == PARTICIPATION.c.return_round),
-        )
-        .outerjoin(TRANSFER_SESSION, TRANSFER_SESSION.c.id == PARTICIPATION.c.transfer_session_id)
-        .outerjoin(_RECEIVER, _RECEIVER.c.id == HANDOFF.c.receiver_id)
-    )
+    .select_from(AROUND.outerjoin(TRANSFER_SESSION, TRANSFER_SESSION.c.id == PARTICIPATION.c.transfer_session_id))
     .order_by(PARTICIPATION.c.id)
 )
 
