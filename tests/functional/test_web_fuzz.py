@@ -24,7 +24,13 @@ CHECKS = [
     response_schema_conformance,
     status_code_conformance,
 ]
-OPERATIONS = ("list_handoffs", "get_handoff", "accept_handoff", "decline_handoff", "complete_handoff")
+OPERATIONS = (
+    *("list_handoffs", "get_handoff", "accept_handoff", "decline_handoff", "complete_handoff"),
+    *("note_on_transfer", "return_handoff", "get_packet", "get_packet_pdf", "get_packet_schema"),
+    *("list_batches", "get_batch_xlsx", "get_batch_csv", "get_batch", "accept_batch", "decline_batch"),
+    *("list_sessions", "plan_session", "change_session", "cancel_session", "invite_to_session", "record_attendance"),
+)
+KNOWN = {"reference": AMELIE, "day": "2018-12-12", "session": "CECAFOC-MINI-01"}
 FEW = settings(max_examples=15 * SIZE, suppress_health_check=list(HealthCheck))
 POSITIVE, NEGATIVE = schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE
 
