@@ -1,18 +1,15 @@
 """Every route and every role: a new route without a row here fails."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from actions import editions, sessions
-from actions.occasion import Occasion
 from states.names import Role, Subject, Trigger
 from tests.support import worlds
 from tests.support.databases import Databases
-from tests.support.web import OTHER, OWN, Site, a_site, routes_of
+from tests.support.web import OTHER, OWN, OWN_SESSION, Site, a_session, a_site, routes_of
 from tests.support.worlds import AMELIE, BASILE, Build, World
 
 ROLES = ("anonymous", "own", "other", "revoked", "broken")
@@ -21,7 +18,6 @@ ONE = "/api/v1/handoffs/{reference}"
 DAY = "/api/v1/batches/{day}"
 SESSION = "/api/v1/sessions/{session}"
 YESTERDAY = "2018-12-11 11:00:00"
-OWN_SESSION = "CECAFOC-MINI-01"
 DECLINE = {"cause": "no_session"}
 WHERE = {"starts_at": "2019-01-17T13:00:00+01:00", "ends_at": "2019-01-17T16:00:00+01:00", "place": "Namur"}
 PLAN = {**WHERE, "capacity": 4}
@@ -54,17 +50,6 @@ def only_own(world: World) -> None:
     """What was offered to FCC was offered the day before."""
     worlds.offered(world)
     world.change("UPDATE handoff SET offered_at = :day WHERE participation_id = 3", day=YESTERDAY)
-
-
-def a_session(world: World, starts: datetime, reference: str) -> None:
-    with world.engine.begin() as connection:
-        who = worlds.own(connection, Role.INSTITUTE, reference)
-        occasion = Occasion(worlds.ACCEPTED_AT, worlds.ACCEPTED_AT)
-        (institute,) = who.organisations
-        details = sessions.Details(starts, starts + timedelta(hours=3), "Namur", "", 2)
-        planned = sessions.plan(connection, editions.current(connection), institute, details, who, occasion)
-        sessions.invite(connection, planned, [reference], who, occasion)
-        assert planned == OWN_SESSION
 
 
 # what is asked: the world it is asked in, the body, and the status for each role in order
