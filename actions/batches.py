@@ -32,7 +32,7 @@ def batches(connection: Connection, institute_id: int) -> list[dict[str, Any]]:
 def members(connection: Connection, institute_id: int, day: date) -> Sequence[Row[Any]]:
     """Return the rounds offered to this receiver on a local day, with the participation and where each stands now."""
     query = (
-        select(PARTICIPATION.c.id, PARTICIPATION.c.reference, HANDOFF.c.round, HANDOFF.c.status)
+        select(PARTICIPATION.c.id, PARTICIPATION.c.reference, HANDOFF.c.round, HANDOFF.c.status, HANDOFF.c.packet_hash)
         .join(PARTICIPATION, PARTICIPATION.c.id == HANDOFF.c.participation_id)
         .where(*_offered_to(institute_id), *_on(day))
         .order_by(PARTICIPATION.c.reference)

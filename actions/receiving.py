@@ -3,7 +3,7 @@
 Every other round, and every other institute's, is not there for it. Codes and moments only: no name, no address.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,9 +24,14 @@ HANDOFF, PARTICIPATION, DEADLINE = table_of(Handoff), table_of(Participation), t
 Document = dict[str, Any]
 Rows = Sequence[Row[Any]]
 
-_ACTS = {
-    HandoffStatus.OFFERED.value: (Trigger.ACCEPT, Trigger.DECLINE),
-    HandoffStatus.ACCEPTED.value: (Trigger.COMPLETE,),
+GIVE_BACK = "return"
+"""What the institute calls the act that offers IFC a record again which IFC had sent back."""
+
+# purpose, status: what the institute may do about the round, as its own API names it
+_ACTS: Mapping[tuple[str, str], tuple[str, ...]] = {
+    (Purpose.TRANSFER, HandoffStatus.OFFERED): (Trigger.ACCEPT, Trigger.DECLINE),
+    (Purpose.TRANSFER, HandoffStatus.ACCEPTED): (Trigger.COMPLETE,),
+    (Purpose.EVALUATION, HandoffStatus.TO_ROUTE): (GIVE_BACK,),
 }
 _SENDER, _RECEIVER = ORGANISATION.alias("sender"), ORGANISATION.alias("receiver")
 
@@ -106,6 +111,7 @@ _ROUNDS = (
         PARTICIPATION.c.reference,
         PARTICIPATION.c.revision_id,
         PARTICIPATION.c.handoff_round,
+        PARTICIPATION.c.return_round,
         EDITION.c.code.label("edition"),
         _SENDER.c.code.label("sender"),
         _RECEIVER.c.code.label("receiver"),
@@ -130,10 +136,10 @@ def rounds(connection: Connection, organisation_id: int, reference: str) -> Rows
     return rows
 
 
-def acts(row: Row[Any]) -> tuple[Trigger, ...]:
-    """Return what its receiver may do about a round now."""
-    is_open = row.purpose == Purpose.TRANSFER and row.round == row.handoff_round
-    return _ACTS.get(row.status, ()) if is_open else ()
+def acts(row: Row[Any]) -> tuple[str, ...]:
+    """Return what the institute may do about a round now."""
+    latest = row.handoff_round if row.purpose == Purpose.TRANSFER else row.return_round
+    return _ACTS.get((row.purpose, row.status), ()) if row.round == latest else ()
 
 
 def documents(connection: Connection, rows: Rows) -> list[Document]:
@@ -153,7 +159,8 @@ def documents(connection: Connection, rows: Rows) -> list[Document]:
             "offered_at": _iso(row.offered_at),
             "answer_by": _iso(limits.get(row.id)),
             "because": row.because.split(),
-            "allowed": [str(act) for act in acts(row)],
+            "packet_sha256": row.packet_hash or None,
+            "allowed": list(acts(row)),
         }
         for row in rows
     ]

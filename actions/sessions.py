@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, case, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from actions.apply import Applied, Request, apply
 from actions.change import Change
-from actions.editions import Current
+from actions.editions import EDITION, Current
 from actions.facts import record_attendance
 from actions.occasion import Actor, Occasion
 from actions.people import ORGANISATION
@@ -140,7 +140,8 @@ def attend(
     if stands.row.transfer_session_id != session.id:
         raise Refused("not_invited", state=stands.row.state, value=reference)
     day = stands.rules.calendar.local_day(session.starts_at)
-    record_attendance(connection, stands, day, actor, occasion, present=present)
+    if not present or stands.snapshot.facts.get(FactKind.ATTENDANCE) != day:  # told twice, it is written once
+        record_attendance(connection, stands, day, actor, occasion, present=present)
     if not present or stands.row.state != State.IMMERSED:
         return None
     return apply(connection, participation, Request(Subject.PARTICIPATION, Trigger.CONFIRM_TRANSFER), actor, occasion)
@@ -148,24 +149,38 @@ def attend(
 
 def listing(connection: Connection, edition: Current, institute_id: int | None = None) -> Sequence[Row[Any]]:
     """Return an edition's sessions (all, or one institute's) by day, with how many were invited and how many came."""
+    query = _counted().where(TRANSFER_SESSION.c.edition_id == edition.id)
+    if institute_id is not None:
+        query = query.where(TRANSFER_SESSION.c.institute_id == institute_id)
+    return connection.execute(query).all()
+
+
+def one(connection: Connection, reference: str, institute_id: int) -> Row[Any]:
+    """Return a session of an institute, as `listing` does. Raises NotFound (`unknown_session`)."""
+    ours = (TRANSFER_SESSION.c.reference == reference, TRANSFER_SESSION.c.institute_id == institute_id)
+    session = connection.execute(_counted().where(*ours)).first()
+    if session is None:
+        raise NotFound("unknown_session", value=reference)
+    return session
+
+
+def _counted() -> Select[Any]:
     concerned = PARTICIPATION.c.state.in_(ON_THE_PATH)
     attended = concerned & PARTICIPATION.c.attendance_on.is_not(None)
-    query = (
+    return (
         select(
             TRANSFER_SESSION,
             ORGANISATION.c.code.label("institute"),
+            EDITION.c.code.label("edition"),
             func.count(case((concerned, 1))).label("invited"),
             func.count(case((attended, 1))).label("attended"),
         )
         .join(ORGANISATION, ORGANISATION.c.id == TRANSFER_SESSION.c.institute_id)
+        .join(EDITION, EDITION.c.id == TRANSFER_SESSION.c.edition_id)
         .outerjoin(PARTICIPATION, PARTICIPATION.c.transfer_session_id == TRANSFER_SESSION.c.id)
-        .where(TRANSFER_SESSION.c.edition_id == edition.id)
-        .group_by(TRANSFER_SESSION.c.id, ORGANISATION.c.code)
+        .group_by(TRANSFER_SESSION.c.id, ORGANISATION.c.code, EDITION.c.code)
         .order_by(TRANSFER_SESSION.c.starts_at, TRANSFER_SESSION.c.id)
     )
-    if institute_id is not None:
-        query = query.where(TRANSFER_SESSION.c.institute_id == institute_id)
-    return connection.execute(query).all()
 
 
 # ---------------------------------------------------------------------------------------------------------- one session

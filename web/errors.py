@@ -44,6 +44,10 @@ _VALUES = {
     "less_than_equal": "value_too_large",
     "json_invalid": "bad_body",
     "bad_instant": "bad_instant",
+    "bad_day": "bad_day",
+    "too_long": "value_too_many",
+    "too_short": "value_missing",
+    "string_too_short": "value_missing",
     "bad_cursor": "bad_cursor",
     "reason_needed": "reason_needed",
     "bad_characters": "bad_characters",
@@ -70,6 +74,15 @@ def answer(request: Request, error: Exception) -> Response:
     if request.url.path.startswith(API):
         return JSONResponse(told, status, headers)
     return error_page(request, status, told["refused"]["reason"], headers)
+
+
+def refused(error: Exception) -> dict[str, Any]:
+    """Return why one of several things that were asked together was not done, as a refusal of its own would say it."""
+    status, told, _ = _told(error)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        _LOG.error("one of several failed", exc_info=error)
+    found: dict[str, Any] = told["refused"]
+    return found
 
 
 def _told(error: Exception) -> tuple[HTTPStatus, dict[str, Any], Mapping[str, str]]:

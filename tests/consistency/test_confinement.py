@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 ROOT = Path(__file__).parents[2]
-NOT_SHIPPED = {"tests", "benchmarks", "docs"}
+NOT_SHIPPED = {"tests", "benchmarks", "docs", "examples"}
 CLOCKS = {
     "date": {"today"},
     "datetime": {"now", "today", "utcnow"},

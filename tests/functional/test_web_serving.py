@@ -1,46 +1,16 @@
 """`entrapprendre web` as a process: it says where it is, answers, and ends at one Ctrl-C."""
 
 import json
-import re
 import signal
 import socket
-import subprocess
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import closing
 
-import httpx2
 import pytest
 
-from tests.functional.conftest import SCRIPT, Call
+from tests.functional.conftest import Call
+from tests.support.serving import running
 
 sqlite_only = pytest.mark.parametrize("database_kind", ["sqlite"])
-
-
-@dataclass
-class Running:
-    """The process, and where it says it is."""
-
-    process: subprocess.Popen[str]
-    address: str
-
-    def get(self, path: str, **headers: str) -> httpx2.Response:
-        return httpx2.get(self.address.rstrip("/") + path, headers=headers, timeout=10)
-
-
-@contextmanager
-def running(*arguments: str) -> Iterator[Running]:
-    with subprocess.Popen(
-        [SCRIPT, "web", "--port", "0", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            assert process.stderr is not None
-            said = process.stderr.readline()
-            found = re.search(r"http://\S+", said)
-            assert found is not None, said + process.stderr.read()
-            yield Running(process, found.group())
-        finally:
-            process.kill()
 
 
 def test_application_answers_until_one_interruption(loaded: str) -> None:

@@ -2,18 +2,55 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from states.names import Role, Subject, Trigger
 from tests.support import worlds
 from tests.support.databases import Databases
-from tests.support.web import OTHER, OWN, Site, a_site, routes_of
-from tests.support.worlds import AMELIE, Build
+from tests.support.web import OTHER, OWN, OWN_SESSION, Site, a_session, a_site, routes_of
+from tests.support.worlds import AMELIE, BASILE, Build, World
 
 ROLES = ("anonymous", "own", "other", "revoked", "broken")
 OPEN = (200, 200, 200, 200, 200)
 ONE = "/api/v1/handoffs/{reference}"
+DAY = "/api/v1/batches/{day}"
+SESSION = "/api/v1/sessions/{session}"
+YESTERDAY = "2018-12-11 11:00:00"
 DECLINE = {"cause": "no_session"}
+WHERE = {"starts_at": "2019-01-17T13:00:00+01:00", "ends_at": "2019-01-17T16:00:00+01:00", "place": "Namur"}
+PLAN = {**WHERE, "capacity": 4}
+CALL_OFF = {"reason": "Grève des trains."}
+INVITE = {"references": [AMELIE]}
+THERE = {"people": [{"reference": AMELIE, "present": True}]}
+NOTE = {"text": "Lien avec le référentiel : usinage."}
+
+
+def to_come(world: World) -> None:
+    """Cecafoc has a session in January, to which Basile is invited."""
+    worlds.accepted(world)
+    a_session(world, worlds.moment("2019-01-10 13:00"), BASILE)
+
+
+def begun(world: World) -> None:
+    """Cecafoc had a session the day before; Amélie was invited."""
+    worlds.accepted(world)
+    a_session(world, worlds.moment("2018-12-19 13:00"), AMELIE)
+
+
+def sent_back(world: World) -> None:
+    """IFC sent Amélie's record back."""
+    worlds.transferred(world)
+    asked: dict[str, Any] = {"subject": Subject.RETURN, "reason": "Aucune trace de la session."}
+    world.act(AMELIE, Trigger.DECLINE, Role.COORDINATOR, worlds.TRANSFERRED_AT, **asked)
+
+
+def only_own(world: World) -> None:
+    """What was offered to FCC was offered the day before."""
+    worlds.offered(world)
+    world.change("UPDATE handoff SET offered_at = :day WHERE participation_id = 3", day=YESTERDAY)
+
 
 # what is asked: the world it is asked in, the body, and the status for each role in order
 TABLE: dict[tuple[str, str], tuple[Build, object, tuple[int, ...]]] = {
@@ -28,6 +65,24 @@ TABLE: dict[tuple[str, str], tuple[Build, object, tuple[int, ...]]] = {
     ("POST", f"{ONE}/accept"): (worlds.offered, None, (401, 200, 404, 401, 401)),
     ("POST", f"{ONE}/decline"): (worlds.offered, DECLINE, (401, 200, 404, 401, 401)),
     ("POST", f"{ONE}/complete"): (worlds.accepted, None, (401, 200, 404, 401, 401)),
+    ("POST", f"{ONE}/note"): (worlds.accepted, NOTE, (401, 200, 404, 401, 401)),
+    ("POST", f"{ONE}/return"): (sent_back, None, (401, 200, 404, 401, 401)),
+    ("GET", f"{ONE}/packet"): (worlds.offered, None, (401, 200, 404, 401, 401)),
+    ("GET", f"{ONE}/packet.pdf"): (worlds.offered, None, (401, 200, 404, 401, 401)),
+    ("GET", "/api/v1/schemas/packet-1.json"): (worlds.offered, None, OPEN),
+    # of a day of which the other institute has nothing
+    ("GET", "/api/v1/batches"): (only_own, None, (401, 200, 200, 401, 401)),
+    ("GET", DAY): (only_own, None, (401, 200, 404, 401, 401)),
+    ("GET", f"{DAY}.xlsx"): (only_own, None, (401, 200, 404, 401, 401)),
+    ("GET", f"{DAY}.csv"): (only_own, None, (401, 200, 404, 401, 401)),
+    ("POST", f"{DAY}/accept"): (only_own, None, (401, 200, 404, 401, 401)),
+    ("POST", f"{DAY}/decline"): (only_own, DECLINE, (401, 200, 404, 401, 401)),
+    ("GET", "/api/v1/sessions"): (to_come, None, (401, 200, 200, 401, 401)),
+    ("POST", "/api/v1/sessions"): (to_come, PLAN, (401, 201, 201, 401, 401)),
+    ("PUT", SESSION): (to_come, PLAN, (401, 200, 404, 401, 401)),
+    ("POST", f"{SESSION}/cancel"): (to_come, CALL_OFF, (401, 200, 404, 401, 401)),
+    ("POST", f"{SESSION}/invitations"): (to_come, INVITE, (401, 200, 404, 401, 401)),
+    ("POST", f"{SESSION}/attendance"): (begun, THERE, (401, 200, 404, 401, 401)),
 }
 CELLS = [
     pytest.param(route, role, build, body, status, id=f"{route[0]} {route[1]} {role}")
@@ -55,7 +110,16 @@ def headers_of(site: Site, role: str) -> dict[str, str]:
 
 
 def address(path: str) -> str:
-    return path.replace("{reference}", AMELIE).replace("{path}", "style.css")
+    known = {"reference": AMELIE, "path": "style.css", "day": "2018-12-12", "session": OWN_SESSION}
+    return path.format_map(known)
+
+
+def stands(site: Site) -> list[Any]:
+    """Return what an act of any route moves."""
+    return [
+        site.world.rows(f"SELECT {columns} ORDER BY id")
+        for columns in ("version FROM participation", "* FROM transfer_session")
+    ]
 
 
 def test_table_has_every_route_of_the_application(site: Site) -> None:
@@ -74,13 +138,12 @@ def test_route_answers_each_role_as_the_table_says(
 ) -> None:
     with a_site(databases, "sqlite", tmp_path, build) as site:
         site.now = worlds.TRANSFERRED_AT
-        before = site.world.rows("SELECT version FROM participation ORDER BY id")
+        before = stands(site)
 
         answer = site.client.request(route[0], address(route[1]), headers=headers_of(site, role), json=body)
 
         assert answer.status_code == status
-        acted = route[0] == "POST" and status == 200
-        assert (site.world.rows("SELECT version FROM participation ORDER BY id") != before) is acted
+        assert (stands(site) != before) is (route[0] != "GET" and status < 300)
 
 
 @pytest.mark.parametrize(("method", "path"), [route for route in TABLE if route[1].startswith(ONE)])
@@ -89,13 +152,43 @@ def test_reference_of_another_and_one_that_is_none_get_the_very_same_answer(
     site: Site, method: str, path: str, reference: str
 ) -> None:
     """Céline's is FCC's; Désiré's has no handoff; the others are nobody's."""
-    body = DECLINE if path.endswith("decline") else None
+    _, body, _ = TABLE[method, path]
     theirs = site.call(method, path[7:].replace("{reference}", worlds.CELINE), json=body)
 
     nobodys = site.call(method, path[7:].replace("{reference}", reference), json=body)
 
     assert (nobodys.status_code, nobodys.content) == (theirs.status_code, theirs.content)
     assert theirs.json()["refused"]["code"] == "unknown_handoff"
+
+
+@pytest.mark.parametrize(("method", "path"), [route for route in TABLE if route[1].startswith(SESSION)])
+@pytest.mark.parametrize("session", ["FCC-MINI-01", "x", "%00", "%C3%A9%0A", "a" * 300])
+def test_session_of_another_and_one_that_is_none_get_the_very_same_answer(
+    databases: Databases, tmp_path: Path, method: str, path: str, session: str
+) -> None:
+    with a_site(databases, "sqlite", tmp_path, to_come) as site:
+        body = TABLE[method, path][1]
+        theirs = site.call(method, path[7:].format(session=OWN_SESSION), OTHER, json=body)
+
+        nobodys = site.call(method, path[7:].format(session=session), OTHER, json=body)
+
+        assert (nobodys.status_code, nobodys.content) == (theirs.status_code, theirs.content)
+        assert (theirs.status_code, theirs.json()["refused"]["code"]) == (404, "unknown_session")
+
+
+@pytest.mark.parametrize(("method", "path"), [route for route in TABLE if route[1].startswith(DAY)])
+def test_day_of_another_and_one_without_anything_get_the_very_same_answer(
+    databases: Databases, tmp_path: Path, method: str, path: str
+) -> None:
+    with a_site(databases, "sqlite", tmp_path, only_own) as site:
+        body = TABLE[method, path][1]
+        theirs, nobodys = (
+            site.call(method, path[7:].format(day=day), json=body) for day in ("2018-12-11", "2018-12-10")
+        )
+
+        assert site.call(method, path[7:].format(day="2018-12-11"), OTHER, json=body).status_code == 200
+        assert (nobodys.status_code, nobodys.content) == (theirs.status_code, theirs.content)
+        assert (theirs.status_code, theirs.json()["refused"]["code"]) == (404, "unknown_batch")
 
 
 def test_institutes_list_their_own_only(site: Site) -> None:

@@ -65,7 +65,15 @@ def test_item_says_all_that_a_program_needs_and_names_nobody(site: Site) -> None
             "offered_at": "2018-12-12T12:00:00+01:00",
             "answer_by": "2018-12-27T08:00:00+01:00",  # as the mail that offered it says
             "because": [],
-            "links": {"self": own, "accept": f"{own}/accept", "decline": f"{own}/decline", "complete": None},
+            "packet_sha256": site.world.one("SELECT sha256 FROM packet WHERE participation_id = 1"),
+            "links": {
+                "self": own,
+                "accept": f"{own}/accept",
+                "decline": f"{own}/decline",
+                "complete": None,
+                "return": None,
+                "packet": f"{own}/packet?round=1",
+            },
         }
     ]
     assert page["next_changed_since"] == "2018-12-13T07:50:00Z"
@@ -99,9 +107,9 @@ def test_round_of_another_institute_is_not_shown(site: Site) -> None:
 def test_institute_sees_what_it_hands_back_for_evaluation(site: Site) -> None:
     site.world.change(
         "INSERT INTO handoff (participation_id, edition_id, purpose, round, status, sender_id, receiver_id, since,"
-        " changed_at, because)"
+        " changed_at, because, sent_back, packet_hash)"
         " SELECT participation_id, edition_id, 'evaluation', 1, 'accepted', receiver_id, sender_id, since, changed_at,"
-        " '' FROM handoff WHERE participation_id = 1"
+        " '', false, '' FROM handoff WHERE participation_id = 1"
     )
 
     assert site.listed("?purpose=evaluation") == [(AMELIE, 1, "accepted")]

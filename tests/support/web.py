@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,10 @@ from fastapi import FastAPI
 from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
-from actions import tokens
+from actions import editions, sessions, tokens
+from actions.occasion import Occasion
 from core.settings import Settings
+from states.names import Role
 from tests.support import worlds
 from tests.support.databases import Databases, Kind
 from tests.support.worlds import Build, World, a_world, moment
@@ -21,6 +23,7 @@ from web.app import create_app
 from web.limiting import Limits
 
 OWN, OTHER = "CECAFOC", "FCC"
+OWN_SESSION = "CECAFOC-MINI-01"
 AT = moment("2018-12-13 09:00")
 MANY = Limits(token=100_000, address=100_000, stranger=100_000, everybody=100_000)
 
@@ -75,6 +78,18 @@ def a_site(
     """Give a site of one's own, on a world built as asked."""
     with a_world(databases, kind, folder, build) as world:
         yield Site(world, **options)
+
+
+def a_session(world: World, starts: datetime, reference: str) -> None:
+    """Have the institute that accepted this participation plan a session of three hours, and invite to it."""
+    with world.engine.begin() as connection:
+        who = worlds.own(connection, Role.INSTITUTE, reference)
+        occasion = Occasion(worlds.ACCEPTED_AT, worlds.ACCEPTED_AT)
+        (institute,) = who.organisations
+        details = sessions.Details(starts, starts + timedelta(hours=3), "Namur", "", 2)
+        planned = sessions.plan(connection, editions.current(connection), institute, details, who, occasion)
+        sessions.invite(connection, planned, [reference], who, occasion)
+        assert planned == OWN_SESSION
 
 
 def routes_of(app: FastAPI) -> set[tuple[str, str]]:

@@ -1,53 +1,28 @@
 """The relay, for an institute's program: what it received, and what it says about it.
 
-What is added for one participation's relay (its packet, its documents, its transfer session) hangs under
-`/handoffs/{reference}` like the acts below, and begins with `rounds`, which knows whose it is.
+What is added for one participation's relay hangs under `/handoffs/{reference}` in a module of its own, and begins with
+`rounds`, which knows whose it is.
 """
 
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi import APIRouter, Query, Response
 from sqlalchemy import Connection
 
+from actions import transfers
 from actions.answering import ACTS, Answer, Answered, answer
-from actions.receiving import Document, Wanted, acts, documents, listing, rounds
-from core.errors import NotFound
+from actions.receiving import GIVE_BACK, Document, Wanted, acts, documents, listing, rounds
 from jobs.attempts import attempt
 from states.names import Trigger
+from web.api.common import ACT, COMMON, ONE, PREFIX, IdempotencyKey, Reference, known, mark_repeated
 from web.api.cursors import Cursor
-from web.api.shapes import Decline, Done, HandoffPage, HandoffRounds, Key, ListQuery, refusals
+from web.api.shapes import Decline, Done, HandoffPage, HandoffRounds, ListQuery, NoteText
 from web.bearers import Caller
 from web.surroundings import Here
 from wiring.database import reading
 
-_LONGEST_REFERENCE = 100
-_COMMON = refusals(
-    _401="No token, or one that is unknown or revoked.",
-    _422="Something in the request does not fit; `problems` says what.",
-    _429="Too many requests; `Retry-After` says how many seconds to wait.",
-    _503="The service is unavailable for a moment; `Retry-After` says how many seconds to wait.",
-)
-_ONE = _COMMON | refusals(_404="Your institute has no handoff of this reference.")
-_ACT = _ONE | refusals(
-    _400="The request cannot be read.",
-    _409="Not possible as things stand: `state` says where your round stands, `allowed` what is possible. "
-    "`key_reused`: the key was used for something else. `lost_race`: somebody else changed it meanwhile; read again.",
-    _413="The body is too large.",
-)
-_REPEATED = "Idempotent-Replayed"
-
-router = APIRouter(prefix="/api/v1", tags=["handoffs"])
-Reference = Annotated[str, Path(description="The participation's reference.", examples=["2018-2019-0042"])]
-IdempotencyKey = Annotated[
-    Key | None,
-    Header(
-        alias="Idempotency-Key",
-        description="A key of your own, new for each act: repeat a call with the same key and content, and you get the "
-        f"first result again, with the header `{_REPEATED}`.",
-        examples=["a3f1c2"],
-    ),
-]
+router = APIRouter(prefix=PREFIX, tags=["handoffs"])
 
 
 # ---------------------------------------------------------------------------------------------------------------- read
@@ -56,7 +31,7 @@ IdempotencyKey = Annotated[
     operation_id="list_handoffs",
     summary="List your institute's handoffs",
     response_model=HandoffPage,
-    responses=_COMMON,
+    responses=COMMON,
 )
 def list_handoffs(here: Here, caller: Caller, query: Annotated[ListQuery, Query()]) -> Document:
     """List them in the order in which they were opened, which never changes.
@@ -82,14 +57,14 @@ def list_handoffs(here: Here, caller: Caller, query: Annotated[ListQuery, Query(
     operation_id="get_handoff",
     summary="Fetch one handoff",
     response_model=HandoffRounds,
-    responses=_ONE,
+    responses=ONE,
 )
 def get_handoff(here: Here, caller: Caller, reference: Reference) -> Document:
     """All rounds of one participation that concern your institute, and what it may do now."""
     with reading(here.workshop.engine) as connection:
-        rows = rounds(connection, caller.organisation_id, _known(reference))
+        rows = rounds(connection, caller.organisation_id, known(reference))
         found = [_linked(each) for each in documents(connection, rows)]
-    allowed = [str(act) for row in rows for act in acts(row)]
+    allowed = [act for row in rows for act in acts(row)]
     return {
         "reference": rows[0].reference,
         "edition": rows[0].edition,
@@ -99,20 +74,15 @@ def get_handoff(here: Here, caller: Caller, reference: Reference) -> Document:
     }
 
 
-def _known(reference: str) -> str:
-    """Return a reference that a database can look for. Raises NotFound (`unknown_handoff`), as for any other."""
-    if len(reference) > _LONGEST_REFERENCE or not reference.isprintable():
-        raise NotFound("unknown_handoff")
-    return reference
-
-
 def _linked(found: Document) -> Document:
-    return {**found, "links": _links(found["reference"], found["allowed"])}
+    links = _links(found["reference"], found["allowed"])
+    packet = f"{links['self']}/packet?round={found['round']}" if found["packet_sha256"] else None
+    return {**found, "links": {**links, "packet": packet}}
 
 
 def _links(reference: str, allowed: list[str]) -> dict[str, str | None]:
-    own = f"/api/v1/handoffs/{quote(reference, safe='')}"
-    return {"self": own, **{str(act): f"{own}/{act}" if str(act) in allowed else None for act in ACTS}}
+    own = f"{PREFIX}/handoffs/{quote(reference, safe='')}"
+    return {"self": own, **{act: f"{own}/{act}" if act in allowed else None for act in ACTS}}
 
 
 # ----------------------------------------------------------------------------------------------------------------- act
@@ -121,11 +91,10 @@ def _act(here: Here, caller: Caller, reference: str, said: Answer, response: Res
     occasion = here.occasion()
 
     def work(connection: Connection) -> Answered:
-        return answer(connection, _known(reference), said, caller.actor, occasion)
+        return answer(connection, known(reference), said, caller.actor, occasion)
 
     done = attempt(here.workshop.engine, work)
-    if done.repeated:
-        response.headers[_REPEATED] = "true"
+    mark_repeated(response, repeated=done.repeated)
     return done.result
 
 
@@ -134,7 +103,7 @@ def _act(here: Here, caller: Caller, reference: str, said: Answer, response: Res
     operation_id="accept_handoff",
     summary="Accept a handoff",
     response_model=Done,
-    responses=_ACT,
+    responses=ACT,
 )
 def accept_handoff(
     here: Here, caller: Caller, reference: Reference, response: Response, key: IdempotencyKey = None
@@ -148,7 +117,7 @@ def accept_handoff(
     operation_id="decline_handoff",
     summary="Decline a handoff",
     response_model=Done,
-    responses=_ACT,
+    responses=ACT,
 )
 def decline_handoff(
     here: Here, caller: Caller, reference: Reference, body: Decline, response: Response, key: IdempotencyKey = None
@@ -163,10 +132,48 @@ def decline_handoff(
     operation_id="complete_handoff",
     summary="Confirm the transfer",
     response_model=Done,
-    responses=_ACT,
+    responses=ACT,
 )
 def complete_handoff(
     here: Here, caller: Caller, reference: Reference, response: Response, key: IdempotencyKey = None
 ) -> Document:
     """The transfer took place: the handoff that your institute accepted is completed, and IFC is in charge again."""
     return _act(here, caller, reference, Answer(Trigger.COMPLETE, key=key), response)
+
+
+@router.post(
+    "/handoffs/{reference}/note",
+    operation_id="note_on_transfer",
+    summary="Note something on a transfer",
+    response_model=Done,
+    responses=ACT,
+)
+def note_on_transfer(here: Here, caller: Caller, reference: Reference, body: NoteText, response: Response) -> Document:
+    """Say what the transfer was about; IFC reads it before the evaluation, and the last one counts.
+
+    Noting the same again gives the first result.
+    """
+    occasion = here.occasion()
+    done = attempt(
+        here.workshop.engine,
+        lambda connection: transfers.note(connection, known(reference), body.text, caller.actor, occasion),
+    )
+    mark_repeated(response, repeated=done.repeated)
+    return done.result
+
+
+@router.post(
+    "/handoffs/{reference}/return",
+    operation_id="return_handoff",
+    summary="Give a record back to IFC",
+    response_model=Done,
+    responses=ACT,
+)
+def return_handoff(
+    here: Here, caller: Caller, reference: Reference, response: Response, key: IdempotencyKey = None
+) -> Document:
+    """Offer IFC again what it had sent back, once your institute added what was missing.
+
+    A transfer that is confirmed goes back to IFC by itself: this is for a record that IFC returned with a reason.
+    """
+    return _act(here, caller, reference, Answer(GIVE_BACK, key=key), response)

@@ -1,6 +1,7 @@
 """What the API takes and gives, as its document says it. Values are taken as they are: `"5"` is no number."""
 
-from datetime import datetime
+import re
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -25,6 +26,10 @@ _FIRST_YEAR, _LAST_YEAR = 2000, 2100
 _SAFE_CONTROLS = frozenset("\n\r\t")
 _LONGEST_REASON = 2_000
 _LONGEST_KEY = 200
+_LONGEST_PLACE = 500
+_MOST_PLACES = 10_000
+_MOST_AT_ONCE = 200
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def _instant(given: object) -> datetime:
@@ -56,20 +61,41 @@ def _readable(text: str) -> str:
     return squeeze(text)
 
 
+def _said(text: str) -> str:
+    if not text:  # nothing was left of it
+        raise PydanticCustomError("missing", "a text is expected")
+    return text
+
+
+def _day(given: object) -> date:
+    """Read a day as it is written: neither a moment nor a number."""
+    text = str(given)
+    try:
+        day = date.fromisoformat(text) if _DAY.fullmatch(text) else None
+    except ValueError:
+        day = None
+    if day is None or not _FIRST_YEAR <= day.year < _LAST_YEAR:
+        raise PydanticCustomError("bad_day", "a day is expected")
+    return day
+
+
+Day = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"}, mode="validation")]
 Instant = Annotated[
     datetime, BeforeValidator(_instant), WithJsonSchema({"type": "string", "format": "date-time"}, mode="validation")
 ]
 Text = Annotated[str, StringConstraints(max_length=_LONGEST_REASON), AfterValidator(_readable)]
+Said = Annotated[Text, StringConstraints(min_length=1), AfterValidator(_said)]
+OneOfMany = Annotated[str, StringConstraints(max_length=100)]
 Key = Annotated[str, StringConstraints(pattern=r"^[!-~]+$", min_length=1, max_length=_LONGEST_KEY)]
 
 
-class _Taken(BaseModel):
+class Taken(BaseModel):
     """Something a caller gives: nothing that we would not look at."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
 
-class ListQuery(_Taken):
+class ListQuery(Taken):
     """Which handoffs to list."""
 
     status: Annotated[
@@ -101,7 +127,7 @@ class ListQuery(_Taken):
     ] = None
 
 
-class Decline(_Taken):
+class Decline(Taken):
     """Why a handoff is declined."""
 
     model_config = ConfigDict(
@@ -125,6 +151,8 @@ class Links(BaseModel):
     accept: str | None = None
     decline: str | None = None
     complete: str | None = None
+    return_: Annotated[str | None, Field(alias="return")] = None
+    packet: Annotated[str | None, Field(description="Of this round, as it was offered.")] = None
 
 
 class Handoff(BaseModel):
@@ -142,6 +170,10 @@ class Handoff(BaseModel):
     offered_at: str | None
     answer_by: Annotated[str | None, Field(description="By when to accept or decline, while it is `offered`.")]
     because: Annotated[list[str], Field(description="Codes: why it was declined.", examples=[["no_session"]])]
+    packet_sha256: Annotated[
+        str | None,
+        Field(description="SHA-256, in hexadecimal, of the packet; null when there is none."),
+    ]
     links: Links
 
 
@@ -192,7 +224,7 @@ class Done(BaseModel):
     )
 
     reference: str
-    subject: Literal["handoff", "participation"]
+    subject: Literal["handoff", "participation", "return"]
     trigger: Trigger
     from_: Annotated[str, Field(alias="from")]
     to: str
@@ -222,6 +254,145 @@ class Refused(BaseModel):
     """The one form of everything that is not done."""
 
     refused: Refusal
+
+
+class Outcome(BaseModel):
+    """What became of one of several things asked together: `done`, `refused`, or neither: it was so before."""
+
+    reference: str
+    done: Done | None
+    refused: Refusal | None
+
+
+class Outcomes(BaseModel):
+    """What became of each; nobody's refusal stops another."""
+
+    outcomes: list[Outcome]
+
+
+# -------------------------------------------------------------------------------------------------------------- batches
+class BatchDay(BaseModel):
+    """A day on which something was offered."""
+
+    day: Annotated[str, Field(examples=["2019-01-29"])]
+    handoffs: Annotated[
+        dict[str, int], Field(description="How many stand where now.", examples=[{"offered": 2, "accepted": 7}])
+    ]
+
+
+class BatchDays(BaseModel):
+    """All such days, the latest first."""
+
+    items: list[BatchDay]
+
+
+class BatchMember(BaseModel):
+    """One round that was offered on a day."""
+
+    reference: Annotated[str, Field(examples=["2018-2019-0042"])]
+    round: int
+    status: HandoffStatus
+    packet_sha256: str | None
+
+
+class Batch(BaseModel):
+    """What was offered on one day."""
+
+    day: str
+    items: list[BatchMember]
+
+
+# ------------------------------------------------------------------------------------------------------------- sessions
+class SessionChange(Taken):
+    """When and where a session takes place, and for how many."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "starts_at": "2019-03-22T13:30:00+01:00",
+                    "ends_at": "2019-03-22T16:30:00+01:00",
+                    "place": "Rue de la Station 1, Namur",
+                    "capacity": 12,
+                }
+            ]
+        }
+    )
+
+    starts_at: Instant
+    ends_at: Instant
+    place: Annotated[Text, Field(max_length=_LONGEST_PLACE, description="A room; may be empty with a `url`.")] = ""
+    url: Annotated[
+        Text, Field(max_length=_LONGEST_PLACE, description="Remote: where participants connect; begins with https://.")
+    ] = ""
+    capacity: Annotated[int, Field(ge=1, le=_MOST_PLACES)]
+
+
+class SessionPlan(SessionChange):
+    """A session to be planned."""
+
+    edition: Annotated[
+        str | None, Field(max_length=100, description="Its code; the latest one, without it.", examples=["2018-2019"])
+    ] = None
+
+
+class Why(Taken):
+    """A reason in words."""
+
+    reason: Annotated[Said, Field(description="Told to those invited.")]
+
+
+class Invitations(Taken):
+    """Whom to invite."""
+
+    references: Annotated[list[OneOfMany], Field(min_length=1, max_length=_MOST_AT_ONCE)]
+
+
+class Presence(Taken):
+    """Whether somebody was there."""
+
+    reference: OneOfMany
+    present: bool
+
+
+class Attendance(Taken):
+    """Who was at a session."""
+
+    people: Annotated[list[Presence], Field(min_length=1, max_length=_MOST_AT_ONCE)]
+
+
+class NoteText(Taken):
+    """What your institute notes on a transfer."""
+
+    text: Annotated[Said, Field(examples=["Lien avec le référentiel : usinage à commande numérique."])]
+
+
+class Session(BaseModel):
+    """A transfer session."""
+
+    reference: Annotated[str, Field(examples=["FCC-2018-2019-01"])]
+    edition: str
+    status: Literal["planned", "cancelled"]
+    starts_at: str
+    ends_at: str
+    place: str
+    url: str
+    capacity: int
+    invited: Annotated[int, Field(description="How many are invited, of those still under way.")]
+    attended: Annotated[int, Field(description="How many of them were there.")]
+
+
+class SessionList(BaseModel):
+    """Your institute's sessions in an edition, by day."""
+
+    items: list[Session]
+
+
+class SessionTold(BaseModel):
+    """A session after a change, and who is told of it."""
+
+    session: Session
+    told: Annotated[list[str], Field(description="References of those invited, who get a message.")]
 
 
 def refusals(**why: str) -> dict[int | str, dict[str, Any]]:

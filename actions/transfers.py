@@ -1,0 +1,47 @@
+"""What an institute's program tells of the transfers in its charge: who is invited, who was there, what it notes.
+
+Each thing is told of one participation, found through the institute's own round: another's is as unknown as one that
+does not exist. Whoever tells the same again is answered with the first result, or with none where nothing was written.
+"""
+
+from sqlalchemy import Connection
+
+from actions import sessions
+from actions.answering import Answered, about, last_entry, noted_before, result_of
+from actions.facts import record_note
+from actions.occasion import Actor, Occasion
+from actions.receiving import Document
+from states.names import Trigger
+
+
+def note(connection: Connection, reference: str, text: str, actor: Actor, occasion: Occasion) -> Answered:
+    """Note something on a transfer. Raises NotFound (`unknown_handoff`), Refused as `record_note`, LostRace."""
+    with about(connection, reference, Trigger.RECORD_FACT, actor) as own:
+        if before := noted_before(connection, own, text):
+            return Answered(before, repeated=True)
+        record_note(connection, reference, text, actor, occasion)
+        return Answered(result_of(connection, own, last_entry(connection, own)), repeated=False)
+
+
+def invite(connection: Connection, session: str, reference: str, actor: Actor, occasion: Occasion) -> Document | None:
+    """Invite one participation to a session; None if it was invited already.
+
+    Raises NotFound (`unknown_session`, `unknown_handoff`), Refused as `sessions.invite`, LostRace.
+    """
+    with about(connection, reference, Trigger.INVITE, actor) as own:
+        invited = sessions.invite(connection, session, [reference], actor, occasion)
+        return result_of(connection, own, last_entry(connection, own)) if invited else None
+
+
+def attend(
+    connection: Connection, session: str, reference: str, actor: Actor, occasion: Occasion, *, present: bool
+) -> Document | None:
+    """Record whether somebody was at a session; presence confirms the transfer. None if that was known already.
+
+    Raises NotFound (`unknown_session`, `unknown_handoff`), Refused as `sessions.attend`, LostRace.
+    """
+    with about(connection, reference, Trigger.RECORD_FACT, actor) as own:
+        before = last_entry(connection, own)
+        applied = sessions.attend(connection, session, reference, actor, occasion, present=present)
+        last = last_entry(connection, own)
+        return None if last == before else result_of(connection, own, applied.seq if applied else last)
