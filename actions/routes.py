@@ -5,7 +5,7 @@ round that its receiver has accepted stays there.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -241,13 +241,14 @@ def apply(
     if len(seen_now.moving) != confirmed:
         raise Refused("routes_stale", value=confirmed, count=len(seen_now.moving))
     edition = current(connection, file.code)  # nobody revises it any more
+    kin = set(_kin(connection, edition))
     number, revision_id = seen_now.number, edition.revision_id
     if seen_now.changes:
         number += 1
         revision_id = _revise(connection, edition, file, number, (confirmed, reason.strip()), actor, occasion)
     change = _Changing(revision_id, rules_of(file.canonical()), number, reason.strip(), actor, occasion)
     moving = frozenset(each.participation_id for each in seen_now.moving if each.status == HandoffStatus.OFFERED)
-    following = _followers(connection, edition, revision_id)
+    following = _followers(connection, edition.id, kin - {revision_id})
     for first in range(0, len(following), _AT_ONCE):
         rows = read_rows(connection, following[first : first + _AT_ONCE])
         stands = (seen(connection, row, actor) for _, row in sorted(rows.items()))
@@ -279,11 +280,10 @@ def _revise(
     return revision_id
 
 
-def _followers(connection: Connection, edition: Current, revision_id: int) -> list[int]:
-    """Return the open participations that change over to a revision: those of its kin."""
-    kin = set(_kin(connection, edition)) - {revision_id}
-    mine = (PARTICIPATION.c.edition_id == edition.id, PARTICIPATION.c.state.in_(_OPEN_STATES))
-    query = select(PARTICIPATION.c.id).where(*mine, PARTICIPATION.c.revision_id.in_(kin))
+def _followers(connection: Connection, edition_id: int, revisions: Collection[int]) -> list[int]:
+    """Return the open participations that these revisions give their rules: they change over."""
+    mine = (PARTICIPATION.c.edition_id == edition_id, PARTICIPATION.c.state.in_(_OPEN_STATES))
+    query = select(PARTICIPATION.c.id).where(*mine, PARTICIPATION.c.revision_id.in_(revisions))
     return list(connection.execute(query.order_by(PARTICIPATION.c.id)).scalars())
 
 
@@ -312,5 +312,5 @@ class _Changing:
         return Change(over, over.snapshot, self.actor, self.occasion, (entry,), effects=effects, data=data)
 
     def _over(self, stands: Seen) -> Seen:
-        """Read the rules from the file: `rules_for` would remember them by an id that a rollback sets free again."""
+        """Its rules are read from the file: `rules_for` would keep them under an id that a rollback sets free again."""
         return replace(stands, row=stands.row._replace(revision_id=self.revision_id), rules=self.rules)
