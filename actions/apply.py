@@ -64,17 +64,22 @@ def apply(connection: Connection, reference: str, request: Request, actor: Actor
         return known
     if request.trigger in {Trigger.REINSTATE, Trigger.CORRECT}:
         _not_erased(connection, stands)
-    change = _decided(stands, request, actor, occasion, content)
+    change = decided(stands, request, actor, occasion, content)
     write(connection, [change])
     return _applied(change)
 
 
 def apply_many(
-    connection: Connection, requests: Mapping[int, Request], actor: Actor, occasion: Occasion
+    connection: Connection,
+    requests: Mapping[int, Request],
+    actor: Actor,
+    occasion: Occasion,
+    versions: Mapping[int, int] | None = None,
 ) -> dict[int, Outcome]:
     """Do one act on each of many participations (by id), within the caller's transaction; nobody's fault stops another.
 
     All are written together; if one was in the way (a lost race, a broken row) each is written alone in a savepoint.
+    `versions` are those that the caller read when it chose what to ask: whoever moved since has lost the race.
     Returns for each what was done, or the refusal, the conflict or the fault.
     """
     rows = read_rows(connection, requests)
@@ -83,7 +88,9 @@ def apply_many(
     for participation_id, request in requests.items():
         try:
             stands = seen(connection, rows[participation_id], actor)
-            changes[participation_id] = _decided(stands, request, actor, occasion, None)
+            if versions is not None and stands.row.version != versions[participation_id]:
+                raise LostRace(state=stands.row.state)  # noqa: TRY301 - as any other answer of that one
+            changes[participation_id] = decided(stands, request, actor, occasion)
         except Exception as fault:  # noqa: BLE001 - whatever is wrong with one is told of that one
             outcomes[participation_id] = fault
     return outcomes | write_each(connection, changes)
@@ -105,7 +112,8 @@ def write_each(connection: Connection, changes: Mapping[int, Change]) -> dict[in
     }
 
 
-def _decided(stands: Seen, request: Request, actor: Actor, occasion: Occasion, content: str | None) -> Change:
+def decided(stands: Seen, request: Request, actor: Actor, occasion: Occasion, content: str | None = None) -> Change:
+    """Return all that an act would write. Raises Refused (why, what stands, what is allowed)."""
     not_before_the_last(stands, occasion.at)
     command = Command(request.trigger, actor.role, occasion.at, request.reason, request.data)
     process = stands.process if request.subject is Subject.PARTICIPATION else process_for(request.subject, "")

@@ -15,7 +15,7 @@ from actions.change import Change
 from actions.editions import Current, EditionEntry, append, current, hold
 from actions.evaluation import then_evaluated, unmoved
 from actions.occasion import Actor, Occasion
-from actions.people import ORGANISATION, PARTY
+from actions.people import ORGANISATION, PARTY, only_ifc
 from actions.reading import Seen, not_before_the_last, read_rows, rules_for, seen
 from actions.writing import PARTICIPATION, PLACEMENT, write
 from core.errors import Refused
@@ -25,9 +25,7 @@ from states.names import (
     DrawnStatus,
     FactKind,
     Kind,
-    OrganisationKind,
     PlacementStatus,
-    Role,
     State,
     Stratum,
     Trigger,
@@ -59,7 +57,7 @@ def draw(connection: Connection, code: str | None, actor: Actor, occasion: Occas
     `no_sample`, `already_drawn`, `nobody_to_draw_from`, `before_last_entry`), LostRace.
     """
     edition = current(connection, code)
-    _only_ifc(connection, actor)
+    only_ifc(connection, actor, Trigger.DRAW)
     rule = rules_for(connection, edition.revision_id).sample
     if rule is None:
         raise Refused("no_sample", edition=edition.code)
@@ -82,12 +80,6 @@ def draw(connection: Connection, code: str | None, actor: Actor, occasion: Occas
 
 def _is_new(change: Change) -> bool:
     return change.seen.row.drawn_on is None and change.after.drawn_on is not None
-
-
-def _only_ifc(connection: Connection, actor: Actor) -> None:
-    ifc = select(ORGANISATION.c.id).where(ORGANISATION.c.kind == OrganisationKind.IFC.value)
-    if actor.role is not Role.COORDINATOR or connection.execute(ifc).scalar() not in actor.organisations:
-        raise Refused("wrong_role", role=actor.role, roles=(Role.COORDINATOR,), trigger=Trigger.DRAW)
 
 
 def standing_draw(connection: Connection, edition_id: int) -> Row[Any] | None:

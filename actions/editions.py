@@ -123,21 +123,29 @@ def _running(connection: Connection, edition_id: int) -> int:
 def _stored(
     connection: Connection, file: EditionFile, loaded: Loaded, edition_id: int, actor: Actor, occasion: Occasion
 ) -> Loaded:
+    revision_id = keep_revision(connection, edition_id, loaded.number, file, actor, occasion)
+    connection.execute(update(EDITION).where(EDITION.c.id == edition_id).values(title=file.title))
+    _keep_organisations(connection, file)
+    before = connection.execute(select(EDITION.c.journal_head).where(EDITION.c.id == edition_id)).scalar_one()
+    after = content_hash(file.canonical())
+    append(connection, edition_id, EditionEntry(revision_id, "load", before[:12], after[:12]), actor, occasion)
+    return loaded
+
+
+def keep_revision(
+    connection: Connection, edition_id: int, number: int, file: EditionFile, actor: Actor, occasion: Occasion
+) -> int:
+    """Store a file's content as an edition's revision of that number, and return its id; the entry is the caller's."""
     content = file.canonical()
     values: dict[str, Any] = {
         "edition_id": edition_id,
-        "number": loaded.number,
+        "number": number,
         "hash": content_hash(content),
         "content": content,
         "loaded_at": occasion.at,
         "loaded_by": actor.party_id,
     }
-    revision_id = connection.execute(insert(REVISION).values(values).returning(REVISION.c.id)).scalar_one()
-    connection.execute(update(EDITION).where(EDITION.c.id == edition_id).values(title=file.title))
-    _keep_organisations(connection, file)
-    before = connection.execute(select(EDITION.c.journal_head).where(EDITION.c.id == edition_id)).scalar_one()
-    append(connection, edition_id, EditionEntry(revision_id, "load", before[:12], values["hash"][:12]), actor, occasion)
-    return loaded
+    return int(connection.execute(insert(REVISION).values(values).returning(REVISION.c.id)).scalar_one())
 
 
 def _keep_organisations(connection: Connection, file: EditionFile) -> None:

@@ -41,7 +41,9 @@ def route(connection: Connection, ids: Sequence[int], actor: Actor, occasion: Oc
     asked: dict[int, Request] = {}
     left: dict[int, Missing | None] = {}
     faults: dict[int, Outcome | None] = {}
+    versions: dict[int, int] = {}
     for row in _waiting(connection, ids):
+        versions[row.id] = row.version
         try:
             missing = _snapshot(row).missing
             to = None if missing else _receiver(connection, row, institutes, occasion.at)
@@ -54,7 +56,9 @@ def route(connection: Connection, ids: Sequence[int], actor: Actor, occasion: Oc
             asked[row.id] = Request(Subject.HANDOFF, Trigger.HOLD, data={"missing": " ".join(missing)})
         else:
             left[row.id] = to
-    outcomes: dict[int, Outcome | None] = dict(apply_many(connection, asked, actor, occasion)) if asked else {}
+    outcomes: dict[int, Outcome | None] = (
+        dict(apply_many(connection, asked, actor, occasion, versions)) if asked else {}
+    )
     if left:
         _leave_to_ifc(connection, left, occasion)
     return faults | outcomes | dict.fromkeys(left)
@@ -72,6 +76,7 @@ def _waiting(connection: Connection, ids: Sequence[int]) -> Sequence[Row[Any]]:
     query = (
         select(
             PARTICIPATION.c.id,
+            PARTICIPATION.c.version,
             PARTICIPATION.c.revision_id,
             PARTICIPATION.c.network,
             PARTICIPATION.c.education,

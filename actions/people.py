@@ -11,7 +11,7 @@ from actions.occasion import Actor
 from core.errors import NotFound, Refused
 from core.plain import plain
 from models import Contact, Organisation, Party, table_of
-from states.names import OrganisationKind, Role
+from states.names import OrganisationKind, Role, Trigger
 
 _LONGEST_CODE = 48
 
@@ -189,3 +189,10 @@ def receiver_id(connection: Connection, code: str, *also: str) -> int:
     if found is None:
         raise NotFound("unknown_organisation", value=code, allowed=[*sorted(row.code for row in rows), *also])
     return found
+
+
+def only_ifc(connection: Connection, actor: Actor, trigger: Trigger) -> None:
+    """Refuse what is about a whole edition to all but IFC's coordinators. Raises Refused (`wrong_role`)."""
+    ifc = select(ORGANISATION.c.id).where(ORGANISATION.c.kind == OrganisationKind.IFC.value)
+    if actor.role is not Role.COORDINATOR or connection.execute(ifc).scalar() not in actor.organisations:
+        raise Refused("wrong_role", role=actor.role, roles=(Role.COORDINATOR,), trigger=trigger)

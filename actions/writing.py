@@ -84,6 +84,7 @@ _SET_PARTICIPATION = (
         {
             name: bindparam(f"v_{name}")
             for name in (
+                "revision_id",
                 "state",
                 "since",
                 "version",
@@ -116,6 +117,7 @@ def _participation_row(change: Change, head: str) -> dict[str, Any]:
     values = {
         "b_id": row.id,
         "b_version": row.version,
+        "v_revision_id": row.revision_id,
         "v_state": after.state,
         "v_since": change.occasion.at if after.state != row.state else row.since,
         "v_version": row.version + 1,

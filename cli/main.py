@@ -103,7 +103,7 @@ GROUPS: dict[str, tuple[Command | None, dict[str, Command]]] = {
     ),
     "outbox": (outbox.outbox, {"retry": outbox.retry}),
     "journal": (None, {"verify": journal.verify}),
-    "routes": (None, {"check": routes.check}),
+    "routes": (None, {"check": routes.check, "preview": routes.preview, "apply": routes.change}),
     "tokens": (None, {"create": tokens.create, "list": tokens.listing, "revoke": tokens.revoke}),
     "webhooks": (
         None,

@@ -1,4 +1,4 @@
-"""`routes check`: whom no route serves, and which routes nobody has confirmed yet."""
+"""`routes`: whom no route serves and which nobody has confirmed; what other routes would move, and moving it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -6,14 +6,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli import console, failures
-from cli.opening import read_file, reading, settings_of
-from cli.options import AsJson, Directory, EditionCode, told
+from cli.acting import who
+from cli.opening import database, read_file, reading, settings_of
+from cli.options import AsJson, At, By, Directory, EditionCode, Reason, moment, told
+from core.clock import wall_now
 from states.names import ParticipantKind
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from actions.routes import Destination, Preview, Rerouted
     from states.edition import EditionFile
 
 EditionPath = Annotated[Path | None, typer.Argument(metavar="EDITION.toml", help=told("routes_file"))]
+NewRoutes = Annotated[Path, typer.Argument(metavar="EDITION.toml", help=told("new_routes"))]
+Confirm = Annotated[int | None, typer.Option("--confirm", metavar="N", help=told("confirm"))]
 
 
 def check(
@@ -85,3 +92,116 @@ def _tell(found: dict[str, Any]) -> None:
     ]
     if unconfirmed:
         console.table(console.heading("routes_to_confirm"), ("network", "education", "institute"), unconfirmed)
+
+
+# ------------------------------------------------------------------------------------------------------ changing routes
+def preview(file: NewRoutes, at: At = None, as_json: AsJson = False, directory: Directory = None) -> None:
+    found = _previewed(file, at, directory)
+    if as_json:
+        console.document(_preview_document(found))
+    else:
+        _tell_preview(found)
+
+
+def change(
+    file: NewRoutes,
+    by: By,
+    reason: Reason = "",
+    confirm: Confirm = None,
+    at: At = None,
+    as_json: AsJson = False,
+    directory: Directory = None,
+) -> None:
+    if confirm is None:
+        found = _previewed(file, at, directory)
+        if as_json:
+            console.document(_preview_document(found))
+        else:
+            _tell_preview(found)
+            console.tell("routes_confirm", count=len(found.moving), file=file)
+        return
+    done = _applied(file, by, reason, confirm, at, directory)
+    if as_json:
+        moved = [_destination(each) for each in done.moved]
+        console.document(
+            {"edition": done.edition, "revision": done.number, "moved": moved, "following": done.following}
+        )
+    else:
+        told = {"edition": done.edition, "number": done.number}
+        console.tell("routes_applied", moved=len(done.moved), following=done.following, **told)
+
+
+def _previewed(file: Path, at: str | None, directory: Path | None) -> "Preview":
+    from actions.occasion import Occasion
+    from actions.routes import preview as look
+
+    occasion = Occasion(moment(at), wall_now())
+    edition = _edition(file, None, directory)
+    with reading(settings_of(directory)) as connection:
+        return look(connection, edition, occasion)
+
+
+def _applied(file: Path, by: str, reason: str, confirm: int, at: str | None, directory: Path | None) -> "Rerouted":
+    from actions.occasion import Occasion
+    from actions.people import actor
+    from actions.routes import apply
+    from jobs.attempts import attempt
+
+    role, email = who(by)
+    occasion = Occasion(moment(at), wall_now())
+    edition = _edition(file, None, directory)
+
+    def work(connection: "Connection") -> "Rerouted":
+        return apply(connection, edition, confirm, reason, actor(connection, role, email, "cli"), occasion)
+
+    with database(settings_of(directory)) as engine:
+        return attempt(engine, work)
+
+
+def _preview_document(found: "Preview") -> dict[str, Any]:
+    return {
+        "edition": found.edition,
+        "revision": found.number,
+        "changes": list(found.changes),
+        "moves": [_destination(each) for each in found.moving],
+        "kept": [_destination(each) for each in found.kept],
+        "unaffected": _unaffected(found),
+        "not_immersed": {"total": found.later, "elsewhere": found.later_elsewhere},
+        "other_rules": found.other_rules,
+    }
+
+
+def _unaffected(found: "Preview") -> int:
+    return len(found.rounds) - len(found.moving) - len(found.kept)
+
+
+def _destination(each: "Destination") -> dict[str, Any]:
+    return {
+        "reference": each.reference,
+        "round": each.round,
+        "status": each.status,
+        "before": each.now,
+        "after": each.then,
+    }
+
+
+def _tell_preview(found: "Preview") -> None:
+    for title, rounds in (("routes_moving", found.moving), ("routes_kept", found.kept)):
+        rows = [
+            (
+                each.reference,
+                console.named("handoff_status", each.status),
+                each.now or console.heading("unrouted"),
+                each.then or console.heading("unrouted"),
+            )
+            for each in rounds
+        ]
+        if rows:
+            console.table(
+                console.heading(title), ("reference", "status", "now", "then"), rows, whole=("reference", "now", "then")
+            )
+    unaffected = _unaffected(found)
+    people = {"later": found.later, "elsewhere": found.later_elsewhere}
+    console.tell("routes_previewed", edition=found.edition, number=found.number, unaffected=unaffected, **people)
+    if found.other_rules:
+        console.tell("routes_other_rules", count=found.other_rules)

@@ -119,6 +119,7 @@ class Trigger(StrEnum):
     TIME_OUT = "time_out"
     COMPLETE = "complete"
     CLOSE = "close"
+    REROUTE = "reroute"  # the edition's routes changed; of a participation, it moves nothing
     # entries of the journal that move nothing: no table has them
     RECORD_FACT = "record_fact"
     SET_DATES = "set_dates"

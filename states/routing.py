@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from itertools import product
 
 from states.names import Education, Network, ParticipantKind
-from states.rules import Route
+from states.rules import Route, Rules
 
 _DAY = timedelta(days=1)
 
@@ -20,6 +20,23 @@ class Gap:
     kinds: tuple[ParticipantKind, ...]
     first: date
     last: date
+
+
+Whom = tuple[str | None, str | None, str]
+"""What a route looks at: network, kind of education, kind of participant."""
+
+
+def named(rules: Rules, whom: Whom, day: date) -> str | None:
+    """Return the code of the institute that serves somebody on a local day; None where no single one is named."""
+    found = rules.routes_for(*whom, day)
+    return found[0].institute if len(found) == 1 else None
+
+
+def differ(old: Rules, new: Rules, whom: Whom, first: date, last: date) -> bool:
+    """Tell whether two tables of routes name different institutes on some day between two local days."""
+    routes = (*old.routes, *new.routes)
+    turns = {first, *(_begins(each) for each in routes), *(each.last + _DAY for each in routes if each.last)}
+    return any(named(old, whom, day) != named(new, whom, day) for day in turns if first <= day <= max(first, last))
 
 
 def overlap(one: Route, other: Route) -> bool:

@@ -181,6 +181,9 @@ HANDOFF = Process(
             (E.REQUEST_HANDOFF,), (K.HANDOFF_DECLINED,)),
         Row(T.TIME_OUT, (H.OFFERED,), H.TIMED_OUT, (SYSTEM,), (G.IMMERSED,),
             (E.REQUEST_HANDOFF,), (K.HANDOFF_TIMED_OUT, K.HANDOFF_CLOSED)),
+        # the edition's routes no longer name the receiver: whoever they name now gets a new round (`actions.routes`)
+        Row(T.REROUTE, (H.OFFERED,), H.CLOSED, (IFC,), (G.IMMERSED, G.REASON_GIVEN),
+            (E.REQUEST_HANDOFF,), (K.HANDOFF_CLOSED,)),
         # joined to the participation's own act, never pulled alone
         Row(T.COMPLETE, (H.ACCEPTED,), H.COMPLETED, (INSTITUTE, IFC), (G.TRANSFERRED,)),
         Row(T.COMPLETE, (H.TO_ROUTE, H.HELD, H.OFFERED), H.COMPLETED, (IFC,), (G.TRANSFERRED,)),

@@ -40,7 +40,7 @@ def decided(world: World, role: Role, asked: Request, when: datetime, reference:
     with world.engine.begin() as connection:
         who = worlds.own(connection, role, reference)
         stands = reading.read(connection, reference, who)
-        return applying._decided(stands, asked, who, Occasion(when, when, salt=lambda: "salt"), None)
+        return applying.decided(stands, asked, who, Occasion(when, when, salt=lambda: "salt"))
 
 
 def written(world: World, change: Change) -> Applied:

@@ -57,6 +57,7 @@ ROUNDS = (
     Expected("accept", ("offered",), "accepted", ("institute", "coordinator"), IMMERSED),
     Expected("decline", ("offered",), "declined", ("institute", "coordinator"), IMMERSED),
     Expected("time_out", ("offered",), "timed_out", ("system",), IMMERSED),
+    Expected("reroute", ("offered",), "closed", ("coordinator",), IMMERSED),
     Expected("complete", ("accepted",), "completed", ("institute", "coordinator"), DONE),
     Expected("complete", ("to_route", "held", "offered"), "completed", ("coordinator",), DONE),
     Expected("close", OPEN, "closed", THEIR_SIDE, OVER),
