@@ -6,6 +6,7 @@ nothing else. A caller that meets `LostRace` must roll back.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import zip_longest
 from typing import Any
 
@@ -77,63 +78,66 @@ _INSERT_DEADLINE, _INSERT_NOTIFICATION = insert(DEADLINE), insert(NOTIFICATION)
 _INSERT_PLACEMENT, _INSERT_HANDOFF, _INSERT_PACKET = insert(PLACEMENT), insert(HANDOFF), insert(PACKET)
 
 # ------------------------------------------------------------------------------------------------------- participation
-_SET_PARTICIPATION = (
-    update(PARTICIPATION)
-    .where(PARTICIPATION.c.id == bindparam("b_id"), PARTICIPATION.c.version == bindparam("b_version"))
-    .values(
-        {
-            name: bindparam(f"v_{name}")
-            for name in (
-                "revision_id",
-                "state",
-                "since",
-                "version",
-                "look_at",
-                "placement_attempt",
-                "handoff_round",
-                "return_round",
-                "transfer_session_id",
-                "half_days",
-                "journal_seq",
-                "journal_head",
-                "journal_at",
-                *FACT_COLUMNS.values(),
-                "drawn_on",
-            )
-        }
-    )
+_SET_PARTICIPATION = update(PARTICIPATION).where(
+    PARTICIPATION.c.id == bindparam("b_id"), PARTICIPATION.c.version == bindparam("b_version")
 )
+_COUNTED = {
+    (Subject.PLACEMENT, Trigger.PROPOSE): "v_placement_attempt",
+    (Subject.HANDOFF, Trigger.REQUEST): "v_handoff_round",
+    (Subject.RETURN, Trigger.REQUEST): "v_return_round",
+}
+_SELDOM = {"transfer_session": "v_transfer_session_id", "half_days": "v_half_days", "drawn_on": "v_drawn_on"}
 
 
 def _write_participations(connection: Connection, changes: Sequence[Change], heads: Mapping[int, str]) -> None:
-    """Compare and set: every row must still have the version that was read."""
+    """Compare and set: every row must still have the version that was read.
+
+    So what no change of these touches need not be written: each column named costs its conversion, and its index.
+    """
     rows = [_participation_row(change, heads[change.seen.row.id]) for change in changes]
-    if connection.execute(_SET_PARTICIPATION, rows).rowcount != len(rows):
+    names = frozenset(name for row in rows for name in row if name.startswith("v_"))
+    for change, row in zip(changes, rows, strict=True):
+        row.update({name: getattr(change.seen.row, name[2:]) for name in names - row.keys()})
+    if connection.execute(_setting(_SET_PARTICIPATION, names), rows).rowcount != len(rows):
         raise LostRace(state=changes[0].seen.row.state if len(changes) == 1 else "")
 
 
+@lru_cache(maxsize=256)
+def _setting(statement: Update, names: frozenset[str]) -> Update:
+    """Return the statement that sets these columns, `v_` before each; the same one whenever they are the same."""
+    return statement.values({name[2:]: bindparam(name) for name in sorted(names)})
+
+
 def _participation_row(change: Change, head: str) -> dict[str, Any]:
+    """Return what every act writes, and what this one changes besides."""
     row, after = change.seen.row, change.after
-    values = {
+    return {
         "b_id": row.id,
         "b_version": row.version,
-        "v_revision_id": row.revision_id,
         "v_state": after.state,
         "v_since": change.occasion.at if after.state != row.state else row.since,
         "v_version": row.version + 1,
         "v_look_at": change.occasion.at if Effect.LOOK_AGAIN in change.effects else row.look_at,
-        "v_placement_attempt": row.placement_attempt + _created(change, Trigger.PROPOSE, Subject.PLACEMENT),
-        "v_handoff_round": row.handoff_round + _created(change, Trigger.REQUEST, Subject.HANDOFF),
-        "v_return_round": row.return_round + _created(change, Trigger.REQUEST, Subject.RETURN),
-        "v_transfer_session_id": after.transfer_session,
-        "v_half_days": after.half_days,
         "v_journal_seq": row.journal_seq + len(change.pulled),
         "v_journal_head": head,
         "v_journal_at": change.occasion.at,
-        "v_drawn_on": after.drawn_on,
+        **_besides(change),
     }
-    for kind, column in FACT_COLUMNS.items():
-        values[f"v_{column}"] = after.facts.get(kind)
+
+
+def _besides(change: Change) -> dict[str, Any]:
+    row, before, after = change.seen.row, change.seen.snapshot, change.after
+    values: dict[str, Any] = {}
+    for step in change.pulled:
+        if name := _COUNTED.get((step.subject, step.trigger)):
+            values[name] = values.get(name, getattr(row, name[2:])) + 1
+        if step.trigger is Trigger.REROUTE:
+            values["v_revision_id"] = row.revision_id
+    for held, name in _SELDOM.items():
+        if (now := getattr(after, held)) != getattr(before, held):
+            values[name] = now
+    if after.facts is not before.facts:
+        values |= {f"v_{column}": after.facts.get(kind) for kind, column in FACT_COLUMNS.items()}
     return values
 
 

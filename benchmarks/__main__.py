@@ -1,7 +1,7 @@
 """`python -m benchmarks`: measures, prints tables, and exits 1 when a required ratio is missed.
 
 python -m benchmarks                        everything, on both engines
-python -m benchmarks actions --rounds 15    one of `actions`, `listing`, `startup`, `ticks`, more carefully
+python -m benchmarks actions --rounds 15    one of `actions`, `handoffs`, `listing`, ..., more carefully
 """
 
 import argparse
@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 
-from benchmarks import actions, listing, startup, ticks
+from benchmarks import actions, handoffs, listing, startup, ticks
 from benchmarks.report import Line, Measured, table
 from tests.support.databases import Databases, Kind
 
@@ -17,12 +17,14 @@ _ROUNDS = 7
 _LEAST_ROUNDS = 5
 _TITLES = {
     "actions": "Actions, beside hand-written SQL that writes the same rows",
+    "handoffs": "Handoffs, offered by one run of the flow",
     "listing": "An institute's list over HTTP, among 100,000 handoffs",
     "startup": "Start-up",
     "ticks": "Ticks, on SQLite",
 }
 _BENCHMARKS: Mapping[str, Callable[[Databases, Sequence[Kind], int], Iterator[Line]]] = {
     "actions": actions.run,
+    "handoffs": lambda databases, engines, _rounds: handoffs.run(databases, engines),
     "listing": listing.run,
     "startup": lambda _databases, _engines, rounds: startup.run(rounds),
     "ticks": lambda databases, _engines, rounds: ticks.run(databases, rounds),

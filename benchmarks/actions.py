@@ -139,13 +139,14 @@ def _pair(databases: Databases, kind: Kind, fill: Fill) -> Iterator[Pair]:
     by_hand = ByHand(urls[1], rules, director.party_id, director.organisations)
     yield Pair(engine, other, director, by_hand)
     by_hand.close()
-    _check(engine, other)
+    check_alike(engine, other)
     for each, url in zip((engine, other), urls, strict=True):
         each.dispose()
         databases.discard(url)
 
 
-def _check(engine: Engine, other: Engine) -> None:
+def check_alike(engine: Engine, other: Engine) -> None:
+    """Check that two databases hold the same rows, generated ids aside, and that the journal of the first is sound."""
     with engine.connect() as mine, other.connect() as theirs:
         for table in metadata.sorted_tables:
             assert _rows(mine, table.name) == _rows(theirs, table.name), f"other rows in {table.name}"

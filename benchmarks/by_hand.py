@@ -1,8 +1,8 @@
 """The yardstick: the same rows by hand-written SQL through the bare driver, as a good engineer would write it.
 
-Only two acts are known here, with all that follows from them worked out beforehand: a director approves, and the system
-confirms preparations in bulk. What depends on the data is read and checked as the product's guards do; each statement
-has one text, which both drivers prepare once; rows of a kind go in together; everything is one transaction.
+Only a few acts are known, with all that follows from them worked out beforehand: here a director approves, and the
+system confirms preparations in bulk. What depends on the data is read and checked as the product's guards do; each
+statement has one text, which both drivers prepare once; rows of a kind go in together; everything is one transaction.
 """
 
 import json
@@ -32,10 +32,7 @@ _STANDS = """
     LEFT JOIN session s ON s.id = seat.session_id
     WHERE """
 _ONE = _STANDS + "p.reference = ?"
-_MANY = {
-    "sqlite": _STANDS + "p.id IN (SELECT value FROM json_each(?))",
-    "postgresql": _STANDS + "p.id = ANY(?)",
-}
+_MANY = _STANDS + "p.id {ids}"
 _APPROVE = """
     UPDATE participation SET state = 'director_approved', since = ?, version = version + 1, look_at = ?,
            journal_seq = ?, journal_head = ?, journal_at = ?, approval_on = ?
@@ -79,17 +76,49 @@ class _Stands(NamedTuple):
     last_day: Any
 
 
-class ByHand:
-    """One connection, with what differs between the two drivers; `schools` are those of the director who approves."""
+class Bare:
+    """One connection, with what differs between the two drivers."""
 
-    def __init__(self, url: str, rules: Rules, director_id: int, schools: frozenset[int]) -> None:
-        self._rules, self._director_id, self._schools = rules, director_id, schools
+    def __init__(self, url: str, rules: Rules) -> None:
+        self._rules = rules
         self._engine = make_url(url).get_backend_name()
         self._connection: Any = _sqlite(url) if self._engine == "sqlite" else _postgresql(url)
-        self._ladder = cache(self._ladder_of)
 
     def close(self) -> None:
         self._connection.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Any]:
+        do = self._connection.cursor()
+        if self._engine == "sqlite":
+            do.execute("BEGIN IMMEDIATE")  # psycopg begins by itself
+        yield do
+        self._connection.commit()
+
+    def _sql(self, statement: str) -> str:
+        """Write a statement for the driver; `{ids}` stands for many ids in one parameter, as `_among` gives them."""
+        if self._engine == "sqlite":
+            return statement.replace("{ids}", "IN (SELECT value FROM json_each(?))")
+        return _for_psycopg(statement.replace("{ids}", "= ANY(?)"))
+
+    def _among(self, ids: Sequence[int]) -> Any:  # noqa: ANN401 - as the driver wants it
+        return json.dumps(list(ids)) if self._engine == "sqlite" else list(ids)
+
+    def _moment(self, at: datetime) -> Any:  # noqa: ANN401 - as the driver wants it
+        return at.strftime("%Y-%m-%d %H:%M:%S.%f") if self._engine == "sqlite" else at
+
+    def _day(self, at: datetime) -> Any:  # noqa: ANN401 - as the driver wants it
+        day = self._rules.calendar.local_day(at)
+        return day.isoformat() if self._engine == "sqlite" else day
+
+
+class ByHand(Bare):
+    """Approves, and confirms preparations; `schools` are those of the director who approves."""
+
+    def __init__(self, url: str, rules: Rules, director_id: int, schools: frozenset[int]) -> None:
+        super().__init__(url, rules)
+        self._director_id, self._schools = director_id, schools
+        self._ladder = cache(self._ladder_of)
 
     def approve(self, reference: str, at: datetime) -> None:
         """Approve one registration, in a transaction of its own."""
@@ -119,8 +148,7 @@ class ByHand:
         moment, after = self._moment(at), "prepared"
         moved, journal, met, opened, told = [], [], [], [], []
         with self._transaction() as do:
-            among = json.dumps(list(ids)) if self._engine == "sqlite" else list(ids)
-            for values in do.execute(self._sql(_MANY[self._engine]), (among,)).fetchall():
+            for values in do.execute(self._sql(_MANY), (self._among(ids),)).fetchall():
                 row = _Stands(*values)
                 assert row.state == "director_approved"
                 assert row.preparation_on is not None
@@ -141,24 +169,6 @@ class ByHand:
             do.executemany(self._sql(_MET), met)
             do.executemany(self._sql(_OPEN + _STEP), opened)
             do.executemany(self._sql(_TELL), told)
-
-    @contextmanager
-    def _transaction(self) -> Iterator[Any]:
-        do = self._connection.cursor()
-        if self._engine == "sqlite":
-            do.execute("BEGIN IMMEDIATE")  # psycopg begins by itself
-        yield do
-        self._connection.commit()
-
-    def _sql(self, statement: str) -> str:
-        return statement if self._engine == "sqlite" else _for_psycopg(statement)
-
-    def _moment(self, at: datetime) -> Any:  # noqa: ANN401 - as the driver wants it
-        return at.strftime("%Y-%m-%d %H:%M:%S.%f") if self._engine == "sqlite" else at
-
-    def _day(self, at: datetime) -> Any:  # noqa: ANN401 - as the driver wants it
-        day = self._rules.calendar.local_day(at)
-        return day.isoformat() if self._engine == "sqlite" else day
 
     def _steps(self, state: str, rule: str, anchor: Anchor, day: Any, moment: Any) -> Iterator[Values]:  # noqa: ANN401 - as read
         """Yield what the ladder says of a rule that counts from this day: the last seven values of `_STEP`."""
@@ -197,20 +207,13 @@ def _for_psycopg(statement: str) -> str:
 
 
 def _digest(row: _Stands, entry: Values, at: datetime) -> str:
+    return digest(row.id, row.seq + 1, at, ("participation", *entry, "", "", row.revision_id, row.head))
+
+
+def digest(participation_id: int, seq: int, at: datetime, entry: Values) -> str:
+    """Return the hash of an entry of a participation's journal: `entry` is what follows the moments."""
     moment = at.astimezone(UTC).isoformat(timespec="microseconds")
-    content = [
-        "participation",
-        row.id,
-        row.seq + 1,
-        moment,
-        moment,
-        "participation",
-        *entry,
-        "",
-        "",
-        row.revision_id,
-        row.head,
-    ]
+    content = ["participation", participation_id, seq, moment, moment, *entry]
     return sha256(json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()
 
 

@@ -6,7 +6,7 @@ product could have made itself; only what was told on the way (notifications) is
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +18,37 @@ from actions.editions import Current
 from actions.imports import FileKind, import_file
 from actions.journal import entry_hash
 from actions.occasion import Actor, Occasion, system
-from models import Contact, Deadline, Fact, JournalEntry, Notification, Participation, Party, Placement, Seat, table_of
+from models import (
+    Contact,
+    Deadline,
+    Fact,
+    Handoff,
+    JournalEntry,
+    Notification,
+    Participation,
+    Party,
+    Placement,
+    Seat,
+    table_of,
+)
 from states.edition import read_edition
 from states.names import Role, Subject, Trigger
 
 EDITION = Path(__file__).parents[1] / "editions" / "2018-2019.toml"
 OPENED = datetime(2018, 9, 17, 8, tzinfo=UTC)
 """When everybody registered; approvals and places came two months later, after the allocation date."""
+IMMERSED = datetime(2019, 3, 25, 9, tzinfo=UTC)
+"""When the company said who had been there on 21 and 22 March."""
 DIRECTOR = "direction@ecole.example"
+COMPANY = "ada@banc.example"
 
 _LATER = datetime(2018, 11, 19, 8, tzinfo=UTC)
+_DAYS = (date(2019, 3, 21), date(2019, 3, 22))
 _OFFERS = (
     "reference;entreprise;secteur;intitule;site;commune;bassin;places;date_debut;date_fin;collective;options;"
     "contact_nom;contact_email\n"
     "BANC-01;Banc d'essai;Industrie;Mesure;Atelier;Herstal;liege;1;2019-03-21;2019-03-22;non;;"
-    "Ada Lovelace;ada@banc.example\n"
+    f"Ada Lovelace;{COMPANY}\n"
 )
 _REGISTRATIONS = (
     "nom;prenom;email;fonction;ecole_fase;ecole;reseau;enseignement;bassin;direction_nom;direction_email;cours;voeu_1;"
@@ -44,7 +60,7 @@ _BATCH = 5_000
 _PARTICIPATION, _PARTY, _CONTACT = table_of(Participation), table_of(Party), table_of(Contact)
 _PLACEMENT, _SEAT = table_of(Placement), table_of(Seat)
 _JOURNAL, _NOTIFICATION = table_of(JournalEntry), table_of(Notification)
-_DETAILS = (table_of(Fact), table_of(Deadline))
+_DETAILS = (table_of(Fact), table_of(Deadline), table_of(Handoff))
 
 Row = dict[str, Any]
 
@@ -83,8 +99,18 @@ def place_one(connection: Connection, participation_id: int) -> None:
     _act(connection, participation_id, Request(Subject.PLACEMENT, Trigger.CONFIRM), system())
 
 
-def _act(connection: Connection, participation_id: int, request: Request, actor: Actor) -> None:
-    apply(connection, _reference(connection, participation_id), request, actor, Occasion(_LATER, _LATER))
+def immerse_one(connection: Connection, participation_id: int) -> None:
+    """Have the one, prepared, spend four half-days in the company, which says so; its handoff waits to be routed."""
+    _act(connection, participation_id, Request(Subject.PARTICIPATION, Trigger.CONFIRM_PREPARATION), system())
+    company = people.actor(connection, Role.COMPANY, COMPANY, "cli")
+    occasion = Occasion(IMMERSED, IMMERSED)
+    there = [facts.HalfDay(day, part, present=True) for day in _DAYS for part in ("am", "pm")]
+    facts.record_presence(connection, _reference(connection, participation_id), there, company, occasion)
+    _act(connection, participation_id, Request(Subject.PARTICIPATION, Trigger.CONFIRM_IMMERSION), system(), IMMERSED)
+
+
+def _act(connection: Connection, participation_id: int, request: Request, actor: Actor, at: datetime = _LATER) -> None:
+    apply(connection, _reference(connection, participation_id), request, actor, Occasion(at, at))
 
 
 def _reference(connection: Connection, participation_id: int) -> str:
@@ -93,7 +119,10 @@ def _reference(connection: Connection, participation_id: int) -> str:
 
 
 def multiply(connection: Connection, participation_id: int, count: int) -> range:
-    """Copy one participation `count` times; return the ids of the copies. Nothing in them waits for a job or a seal."""
+    """Copy one participation `count` times; return the ids of the copies.
+
+    Nothing in them waits for a job or a seal, unless a handoff waits to be routed.
+    """
     connection.execute(delete(_NOTIFICATION))
     first = _next_id(connection, _PARTICIPATION)
     one = _one(connection, participation_id)

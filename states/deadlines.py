@@ -61,11 +61,26 @@ class Opened:
 
 def standing(process: Process, rules: Rules, seen: Snapshot, entered: date) -> Mapping[str, Standing]:
     """Return the rules that hang on the subject as it is seen; `entered` is the local day of an entry."""
-    state = seen.state_of(process.subject)
+    return _standing(
+        process, rules, seen.state_of(process.subject), seen.placed, seen.first_day, seen.last_day, entered
+    )
+
+
+@lru_cache(maxsize=4096)  # a batch has few of them
+def _standing(
+    process: Process,
+    rules: Rules,
+    state: str,
+    placed: bool,  # noqa: FBT001 - a key of the cache
+    first_day: date | None,
+    last_day: date | None,
+    entered: date,
+) -> Mapping[str, Standing]:
+    days = {Anchor.ENTRY: entered, Anchor.FIRST_DAY: first_day, Anchor.LAST_DAY: last_day}
     return {
-        rule: Standing(state, anchor, _day(anchor, rules, seen, entered), steps)
+        rule: Standing(state, anchor, days[anchor] if anchor in days else rules.anchors[anchor], steps)
         for rule, anchor, steps in _ladders(process, rules, state)
-        if not (rule == PLACE_RULE and seen.placed)
+        if not (rule == PLACE_RULE and placed)
     }
 
 
@@ -75,16 +90,6 @@ def _ladders(process: Process, rules: Rules, state: str) -> tuple[tuple[str, Anc
     spec = process.states.get(state, StateSpec())
     steps = {rule: rules.ladder.get(RuleKey(process.subject, state, rule), ()) for rule in spec.rules}
     return tuple((rule, anchor, steps[rule]) for rule, anchor in spec.rules.items() if steps[rule])
-
-
-def _day(anchor: Anchor, rules: Rules, seen: Snapshot, entered: date) -> date | None:
-    if anchor is Anchor.ENTRY:
-        return entered
-    if anchor is Anchor.FIRST_DAY:
-        return seen.first_day
-    if anchor is Anchor.LAST_DAY:
-        return seen.last_day
-    return rules.anchors[anchor]
 
 
 def changes(

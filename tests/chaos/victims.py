@@ -343,7 +343,7 @@ def victim(url: str, folder: Path, wall: datetime, scenario: str, without: str, 
 
 
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["tests.chaos.victims"])
+_FORKS.set_forkserver_preload(["tests.chaos.victims", "tests.chaos.relays"])
 
 
 def start(target: Callable[..., None], *arguments: Any, **named: Any) -> BaseProcess:

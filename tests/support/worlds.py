@@ -413,13 +413,13 @@ def crowd_approved(world: World) -> None:
     take_in(world, FileKind.PREPARATIONS, f"email;date\n{rows}", APPROVED_AT)
 
 
-def crowd_immersed(world: World) -> None:
+def crowd_immersed(world: World, size: int = CROWD) -> None:
     """All were in a company, which attests it; their handoffs wait to be routed."""
     load(world, edition_file())
     head, row = OFFERS.splitlines()[:2]
-    blocks = [row.replace("-01;", f"-{n};").replace(";liege;2;", f";liege;{BLOCK};") for n in range(-(-CROWD // BLOCK))]
+    blocks = [row.replace("-01;", f"-{n};").replace(";liege;2;", f";liege;{BLOCK};") for n in range(-(-size // BLOCK))]
     take_in(world, FileKind.OFFERS, "\n".join([head, *blocks]))
-    take_in(world, FileKind.REGISTRATIONS, crowd(CROWD, "ALPHA-{}"))
+    take_in(world, FileKind.REGISTRATIONS, crowd(size, "ALPHA-{}"))
     everybody(world, Trigger.APPROVE, Role.DIRECTOR, APPROVED_AT)
     progress.run(world.workshop, PLACED_AT)
     everybody(world, Trigger.CONFIRM_PREPARATION, Role.COORDINATOR, PREPARED_AT, reason="Sur papier.")
