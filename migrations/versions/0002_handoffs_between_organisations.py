@@ -136,6 +136,9 @@ _CODES = (
 )
 
 
+_DOCUMENTS_BEFORE = ("packet", "agreement", "attestation", "scan", "report")
+
+
 def upgrade() -> None:
     """Apply."""
     op.create_table(
@@ -372,6 +375,10 @@ def upgrade() -> None:
         batch.alter_column("changed_at", nullable=False)
         batch.alter_column("sent_back", server_default=None)
         batch.alter_column("packet_hash", server_default=None)
+    with op.batch_alter_table("document") as batch:
+        batch.add_column(sa.Column("organisation_id", sa.Integer(), nullable=True))
+        batch.create_foreign_key("fk_document_organisation_id", "organisation", ["organisation_id"], ["id"])
+        _recheck(batch, "document", "kind", (*_DOCUMENTS_BEFORE, "transfer"))
     with op.batch_alter_table("message") as batch:
         _recheck(batch, "message", "kind", _KINDS)
     with op.batch_alter_table("deadline") as batch:
@@ -394,6 +401,10 @@ def downgrade() -> None:
         _recheck(batch, "deadline", "subject", _SUBJECTS_BEFORE)
     with op.batch_alter_table("message") as batch:
         _recheck(batch, "message", "kind", _KINDS_BEFORE)
+    with op.batch_alter_table("document") as batch:
+        batch.drop_constraint("fk_document_organisation_id", type_="foreignkey")
+        batch.drop_column("organisation_id")
+        _recheck(batch, "document", "kind", _DOCUMENTS_BEFORE)
     with op.batch_alter_table("handoff") as batch:
         batch.drop_index("ix_handoff_received")
         batch.drop_index("ix_handoff_returned")
