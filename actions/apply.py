@@ -63,7 +63,7 @@ def apply(connection: Connection, reference: str, request: Request, actor: Actor
     if content is not None and (known := _known(connection, request, content)):
         return known
     if request.trigger in {Trigger.REINSTATE, Trigger.CORRECT}:
-        _not_erased(connection, stands)
+        not_erased(connection, stands)
     change = _decided(stands, request, actor, occasion, content)
     write(connection, [change])
     return _applied(change)
@@ -128,8 +128,8 @@ def _decided(stands: Seen, request: Request, actor: Actor, occasion: Occasion, c
     )
 
 
-def _not_erased(connection: Connection, stands: Seen) -> None:
-    """Refuse to bring back somebody who was erased: there is nobody left to write to."""
+def not_erased(connection: Connection, stands: Seen) -> None:
+    """Refuse to bring back, or to add to, somebody who was erased: there is nobody left to write to, or of."""
     erased = select(PARTY.c.erased_at).where(PARTY.c.id == stands.row.party_id)
     if connection.execute(erased).scalar() is not None:
         raise Refused("erased", state=stands.row.state)
