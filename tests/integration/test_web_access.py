@@ -7,13 +7,11 @@ from typing import Any
 
 import pytest
 
-from actions import papers
-from actions.occasion import Occasion
 from documents.store import Store
 from states.names import Role, Subject, Trigger
 from tests.support import worlds
 from tests.support.databases import Databases
-from tests.support.web import OTHER, OWN, OWN_SESSION, Site, a_session, a_site, routes_of
+from tests.support.web import A_PDF, OTHER, OWN, OWN_SESSION, Site, a_document, a_session, a_site, routes_of
 from tests.support.worlds import AMELIE, BASILE, Build, World
 
 ROLES = ("anonymous", "own", "other", "revoked", "broken")
@@ -28,7 +26,6 @@ PLAN = {**WHERE, "capacity": 4}
 CALL_OFF = {"reason": "Grève des trains."}
 INVITE = {"references": [AMELIE]}
 THERE = {"people": [{"reference": AMELIE, "present": True}]}
-A_PDF = b"%PDF-1.7 une feuille de presence"
 NOTE = {"text": "Lien avec le référentiel : usinage."}
 
 
@@ -54,10 +51,7 @@ def sent_back(world: World) -> None:
 def with_document(world: World) -> None:
     """Cecafoc added a document to Amélie's transfer."""
     worlds.accepted(world)
-    with world.engine.begin() as connection:
-        who = worlds.own(connection, Role.INSTITUTE, AMELIE)
-        paper = papers.Paper(sha256(A_PDF).hexdigest(), "application/pdf", len(A_PDF))
-        papers.add(connection, AMELIE, paper, who, Occasion(worlds.ACCEPTED_AT, worlds.ACCEPTED_AT))
+    a_document(world, AMELIE)
 
 
 def only_own(world: World) -> None:
