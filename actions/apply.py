@@ -63,8 +63,13 @@ def apply(connection: Connection, reference: str, request: Request, actor: Actor
     if content is not None and (known := _known(connection, request, content)):
         return known
     if request.trigger in {Trigger.REINSTATE, Trigger.CORRECT}:
+<<<<<<< HEAD
         _not_erased(connection, stands)
     change = decided(stands, request, actor, occasion, content)
+=======
+        not_erased(connection, stands)
+    change = _decided(stands, request, actor, occasion, content)
+>>>>>>> 081fc7951b91c4983cdbcf206db66513b5a66d60
     write(connection, [change])
     return _applied(change)
 
@@ -136,8 +141,8 @@ def decided(stands: Seen, request: Request, actor: Actor, occasion: Occasion, co
     )
 
 
-def _not_erased(connection: Connection, stands: Seen) -> None:
-    """Refuse to bring back somebody who was erased: there is nobody left to write to."""
+def not_erased(connection: Connection, stands: Seen) -> None:
+    """Refuse to bring back, or to add to, somebody who was erased: there is nobody left to write to, or of."""
     erased = select(PARTY.c.erased_at).where(PARTY.c.id == stands.row.party_id)
     if connection.execute(erased).scalar() is not None:
         raise Refused("erased", state=stands.row.state)

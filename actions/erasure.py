@@ -1,7 +1,8 @@
 """Erasing a person: their data goes, the proof of what was done stays.
 
 Names, addresses and free texts (with their salts) are emptied; the journal keeps its entries, whose hashes never held a
-name. The erasure is itself an entry of each of the person's chains, which is what makes an emptied text right.
+name. Rows of documents go at once; their bytes when `jobs.sweeping` next runs, to be called after the commit. The
+erasure is itself an entry of each of the person's chains, which is what makes an emptied text right.
 """
 
 from collections.abc import Sequence
@@ -16,11 +17,11 @@ from actions.people import CONTACT, PARTY
 from actions.reading import not_before_the_last, read_id
 from actions.writing import NOTIFICATION, PARTICIPATION, write
 from core.errors import NotFound, Refused
-from models import Answer, MessageText, table_of
+from models import Answer, Document, MessageText, table_of
 from states.decide import Pulled
 from states.names import Role, Subject, Trigger
 
-ANSWER, MESSAGE_TEXT = table_of(Answer), table_of(MessageText)
+ANSWER, MESSAGE_TEXT, DOCUMENT = table_of(Answer), table_of(MessageText), table_of(Document)
 
 
 def erase(connection: Connection, email: str, actor: Actor, occasion: Occasion) -> int:
@@ -59,6 +60,8 @@ def _empty(connection: Connection, party_id: int, participations: Sequence[int],
     connection.execute(update(PACKET).where(PACKET.c.participation_id.in_(participations)).values(content=""))
     sent = select(NOTIFICATION.c.message_id).where(NOTIFICATION.c.participation_id.in_(participations))
     connection.execute(delete(MESSAGE_TEXT).where(MESSAGE_TEXT.c.message_id.in_(sent)))
+    # their bytes go with the next sweep of the store (`jobs.sweeping`), unless somebody else has the same
+    connection.execute(delete(DOCUMENT).where(DOCUMENT.c.participation_id.in_(participations)))
     words = (ANSWER.c.participation_id.in_(participations), ANSWER.c.text.is_not(None))
     connection.execute(update(ANSWER).where(*words).values(text=""))
     connection.execute(update(PARTICIPATION).where(PARTICIPATION.c.id.in_(participations)).values(courses=""))

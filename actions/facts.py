@@ -9,6 +9,7 @@ from datetime import date, datetime
 
 from sqlalchemy import Connection, insert, select
 
+from actions.apply import not_erased
 from actions.change import Change
 from actions.occasion import Actor, Occasion
 from actions.reading import Seen, not_before_the_last, read
@@ -74,13 +75,14 @@ def record_presence(
 def record_note(connection: Connection, reference: str, text: str, actor: Actor, occasion: Occasion) -> None:
     """Record what the institute in charge (or IFC) notes on the transfer; its text stands with the journal's.
 
-    The latest counts. Raises NotFound, Refused (`not_yours`, `reason_given`, `handoff_accepted`), LostRace.
+    The latest counts. Raises NotFound, Refused (`not_yours`, `reason_given`, `handoff_accepted`, `erased`), LostRace.
     """
     seen = _mine(read(connection, reference, actor), actor, occasion.at, _IN_CHARGE_OF_TRANSFER)
     if not text.strip():
         raise Refused("reason_given", state=seen.row.state, trigger=Trigger.RECORD_FACT)
     if seen.snapshot.handoff not in {HandoffStatus.ACCEPTED, HandoffStatus.COMPLETED}:
         raise Refused("handoff_accepted", state=seen.row.state, trigger=Trigger.RECORD_FACT)
+    not_erased(connection, seen)  # what is noted might say who it was
     today = seen.rules.calendar.local_day(occasion.at)
     _insert(connection, seen, FactKind.NOTE, [(today, "", "done")], actor, occasion)
     after = replace(seen.snapshot, facts={**seen.snapshot.facts, FactKind.NOTE: today})

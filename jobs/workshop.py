@@ -30,6 +30,7 @@ class Workshop:
     sender: Mailbox
     inbox: Path
     seals: Path
+    documents: Path
     seal_key: bytes
     wall: Clock
     recorded: Callable[[datetime], datetime]

@@ -37,13 +37,14 @@ class Lease(SQLModel, table=True):
 
 
 class Document(SQLModel, table=True):
-    """Bytes by their content; the store keeps one copy under its SHA-256."""
+    """Bytes by their content; the store keeps one copy under its SHA-256. `organisation_id`: whose they are to see."""
 
     __tablename__ = "document"
-    __table_args__ = (one_of("kind", ("packet", "agreement", "attestation", "scan", "report")),)
+    __table_args__ = (one_of("kind", ("packet", "agreement", "attestation", "scan", "report", "transfer")),)
 
     id: int | None = Field(default=None, primary_key=True)
     participation_id: int | None = Field(default=None, foreign_key="participation.id", index=True)
+    organisation_id: int | None = Field(default=None, foreign_key="organisation.id")
     kind: str
     sha256: str = Field(index=True)
     name: str

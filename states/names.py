@@ -127,6 +127,7 @@ class Trigger(StrEnum):
     UNINVITE = "uninvite"
     ERASE = "erase"
     RECORD_COMMENT = "record_comment"
+    ADD_DOCUMENT = "add_document"
     DRAW = "draw"  # into the sample that is evaluated in person, or out of it when a draw is void
     REPLACE = "replace"
 

@@ -19,7 +19,7 @@ from web.surroundings import Surroundings
 _STATIC = Path(__file__).parent / "static"
 _DESCRIPTION = """\
 How an institute's program takes part in the relay of the programme Entr'apprendre: it lists the handoffs that its
-institute received, and accepts, declines or completes them.
+institute received, fetches their packets, answers them, and tells of its transfer sessions.
 
 Refusals have a stable `code` and a sentence in French. Times are ISO 8601 with an offset. A token may make 600 requests
 a minute; `429` says in `Retry-After` when to come back.

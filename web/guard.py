@@ -1,5 +1,6 @@
 """What no request gets past: the rate limits, too long a body, a form that another site has a reader send."""
 
+import re
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -13,6 +14,8 @@ from web.limiting import Limiter
 from web.surroundings import address_of
 
 MOST_BYTES = 1_000_000
+MOST_BYTES_OF_A_DOCUMENT = 5_000_000
+_DOCUMENTS = re.compile(r"/api/v1/handoffs/[^/]+/documents")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _ALWAYS = "/health/live"  # whoever watches the process must hear it, however busy it is
 
@@ -35,11 +38,12 @@ class Guard:
             if scope["path"] != _ALWAYS:
                 self._limiter.request_from(address_of(request))
             _refuse_other_sites(request.method, request.headers, self._public)
-            _refuse_long(request.headers)
+            most = _most_bytes(scope)
+            _refuse_long(request.headers, most)
         except Barred as barred:
             await answer(request, barred)(scope, receive, send)
             return
-        await self._app(scope, _bounded(receive), send)
+        await self._app(scope, _bounded(receive, most), send)
 
 
 def _refuse_other_sites(method: str, headers: Headers, public: str) -> None:
@@ -59,13 +63,19 @@ def _refuse_other_sites(method: str, headers: Headers, public: str) -> None:
         raise Barred("other_site", HTTPStatus.FORBIDDEN)
 
 
-def _refuse_long(headers: Headers) -> None:
+def _most_bytes(scope: Scope) -> int:
+    """Return how long a body may be: only the route that takes documents takes more."""
+    takes_documents = scope["method"] == "POST" and _DOCUMENTS.fullmatch(scope["path"])
+    return MOST_BYTES_OF_A_DOCUMENT if takes_documents else MOST_BYTES
+
+
+def _refuse_long(headers: Headers, most: int) -> None:
     length = headers.get("content-length", "0")
-    if not length.isdecimal() or int(length) > MOST_BYTES:
-        raise Barred("body_too_large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE, limit=MOST_BYTES)
+    if not length.isdecimal() or int(length) > most:
+        raise Barred("body_too_large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE, limit=most)
 
 
-def _bounded(receive: Receive) -> Receive:
+def _bounded(receive: Receive, most: int) -> Receive:
     """Stop a body that does not say its length beforehand once it is too long."""
     received = 0
 
@@ -73,7 +83,7 @@ def _bounded(receive: Receive) -> Receive:
         nonlocal received
         message = await receive()
         received += len(message.get("body", b""))
-        if received > MOST_BYTES:
+        if received > most:
             raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)  # FastAPI lets its own kind through
         return message
 

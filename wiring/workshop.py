@@ -36,6 +36,7 @@ def make_workshop(
         sender=Mailbox.parse(settings.mail_from),
         inbox=settings.var / "inbox",
         seals=settings.var / "seals",
+        documents=settings.var / "documents",
         seal_key=settings.secret_key.get_secret_value().encode(),
         wall=wall,
         recorded=recorded or (lambda _at: wall()),

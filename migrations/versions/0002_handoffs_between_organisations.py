@@ -113,6 +113,8 @@ _KINDS = (
 )
 _SUBJECTS_BEFORE = ("participation", "placement", "handoff")
 _SUBJECTS = ("participation", "placement", "handoff", "return")
+_DOCUMENT_KIND_BEFORE = ("packet", "agreement", "attestation", "scan", "report")
+_DOCUMENT_KIND = ("packet", "agreement", "attestation", "scan", "report", "transfer")
 _FACT_KIND_BEFORE = ("approval", "preparation", "observation", "presence", "transfer", "evaluation")
 _FACT_KIND = (
     "approval",
@@ -130,6 +132,7 @@ _FACT_KIND = (
 _CODES = (
     ("message", "kind", _KINDS_BEFORE, _KINDS),
     ("deadline", "subject", _SUBJECTS_BEFORE, _SUBJECTS),
+    ("document", "kind", _DOCUMENT_KIND_BEFORE, _DOCUMENT_KIND),
     ("fact", "kind", _FACT_KIND_BEFORE, _FACT_KIND),
     ("notification", "kind", _KINDS_BEFORE, _KINDS),
     ("notification", "subject", _SUBJECTS_BEFORE, _SUBJECTS),
@@ -345,6 +348,10 @@ def upgrade() -> None:
         batch.create_index("ix_participation_transfer_session_id", ["transfer_session_id"], unique=False)
     with op.batch_alter_table("participation") as batch:
         batch.alter_column("return_round", server_default=None)
+    with op.batch_alter_table("document") as batch:
+        batch.add_column(sa.Column("organisation_id", sa.Integer(), nullable=True))
+        batch.create_foreign_key("fk_document_organisation_id", "organisation", ["organisation_id"], ["id"])
+        _recheck(batch, "document", "kind", _DOCUMENT_KIND)
     with op.batch_alter_table("handoff") as batch:
         batch.add_column(sa.Column("edition_id", sa.Integer(), nullable=True))
         batch.add_column(sa.Column("changed_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True))
@@ -354,14 +361,14 @@ def upgrade() -> None:
         )
         batch.create_foreign_key("fk_handoff_edition_id", "edition", ["edition_id"], ["id"])
         batch.create_index(
-            "ix_handoff_received", ["receiver_id", "id", "status", "purpose", "edition_id", "changed_at"], unique=False
-        )
-        batch.create_index(
             "ix_handoff_returned",
             ["sender_id", "id", "status", "edition_id", "changed_at"],
             unique=False,
             sqlite_where=sa.text("purpose = 'evaluation'"),
             postgresql_where=sa.text("purpose = 'evaluation'"),
+        )
+        batch.create_index(
+            "ix_handoff_received", ["receiver_id", "id", "status", "purpose", "edition_id", "changed_at"], unique=False
         )
     op.execute(
         "UPDATE handoff SET edition_id = (SELECT edition_id FROM participation WHERE participation.id = handoff.participation_id)"
@@ -407,13 +414,17 @@ def downgrade() -> None:
     with op.batch_alter_table("message") as batch:
         _recheck(batch, "message", "kind", _KINDS_BEFORE)
     with op.batch_alter_table("handoff") as batch:
-        batch.drop_index("ix_handoff_received")
         batch.drop_index("ix_handoff_returned")
+        batch.drop_index("ix_handoff_received")
         batch.drop_constraint("fk_handoff_edition_id", type_="foreignkey")
         batch.drop_column("edition_id")
         batch.drop_column("changed_at")
         batch.drop_column("sent_back")
         batch.drop_column("packet_hash")
+    with op.batch_alter_table("document") as batch:
+        _recheck(batch, "document", "kind", _DOCUMENT_KIND_BEFORE)
+        batch.drop_constraint("fk_document_organisation_id", type_="foreignkey")
+        batch.drop_column("organisation_id")
     with op.batch_alter_table("participation") as batch:
         batch.drop_index("ix_participation_transfer_session_id")
         batch.drop_column("return_round")

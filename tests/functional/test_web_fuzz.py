@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from documents.store import Store
 from states.names import Role, Subject, Trigger
 from tests.support import worlds
 from tests.support.databases import Databases, Kind
-from tests.support.web import AT, OWN_SESSION, Site, a_session, a_site
+from tests.support.web import A_PDF, AT, OWN_SESSION, Site, a_document, a_session, a_site
 from tests.support.worlds import AMELIE, BASILE, SIZE, World
 from web.surroundings import surroundings
 
@@ -32,9 +34,11 @@ OPERATIONS = (
     *("note_on_transfer", "return_handoff", "get_packet", "get_packet_pdf", "get_packet_schema"),
     *("list_batches", "get_batch_xlsx", "get_batch_csv", "get_batch", "accept_batch", "decline_batch"),
     *("list_sessions", "plan_session", "change_session", "cancel_session", "invite_to_session", "record_attendance"),
+    *("list_documents", "add_document", "get_document"),
 )
 TAKES_NOTHING = ("get_packet_schema",)  # what could be wrong about it?
-KNOWN = {"reference": AMELIE, "day": "2018-12-12", "session": OWN_SESSION}
+KNOWN = {"reference": AMELIE, "day": "2018-12-12", "session": OWN_SESSION, "sha256": sha256(A_PDF).hexdigest()}
+OF_BASILE = ("add_document", "get_document")  # he is in the institute's charge
 FEW = settings(max_examples=15 * SIZE, suppress_health_check=list(HealthCheck))
 POSITIVE, NEGATIVE = schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE
 
@@ -42,14 +46,17 @@ POSITIVE, NEGATIVE = schemathesis.GenerationMode.POSITIVE, schemathesis.Generati
 @pytest.fixture
 def site(databases: Databases, database_kind: Kind, tmp_path: Path) -> Iterator[Site]:
     with a_site(databases, database_kind, tmp_path, busy) as site:
+        site.now = worlds.TRANSFERRED_AT
+        Store(site.world.workshop.documents).put(A_PDF)
         yield site
 
 
 def busy(world: World) -> None:
-    """Amélie's handoff is offered; Basile's is accepted, and he is invited to a session."""
+    """Amélie's handoff is offered; Basile's is accepted, he is invited to a session, and has a document."""
     worlds.offered(world)
     world.act(BASILE, Trigger.ACCEPT, Role.INSTITUTE, AT, subject=Subject.HANDOFF)
     a_session(world, AT + timedelta(days=7), BASILE)
+    a_document(world, BASILE)
 
 
 def fuzz(site: Site, operation_id: str) -> set[int]:
@@ -58,6 +65,8 @@ def fuzz(site: Site, operation_id: str) -> set[int]:
     operation = schema.find_operation_by_id(operation_id)
     headers = {"Authorization": f"Bearer {site.token()}"}
     parameters = {name: value for name, value in KNOWN.items() if f"{{{name}}}" in operation.path}
+    if operation_id in OF_BASILE:
+        parameters["reference"] = BASILE
     known: dict[str, Any] = {"path_parameters": parameters} if parameters else {}
     seen: set[int] = set()
 

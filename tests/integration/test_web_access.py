@@ -1,15 +1,17 @@
 """Every route and every role: a new route without a row here fails."""
 
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from documents.store import Store
 from states.names import Role, Subject, Trigger
 from tests.support import worlds
 from tests.support.databases import Databases
-from tests.support.web import OTHER, OWN, OWN_SESSION, Site, a_session, a_site, routes_of
+from tests.support.web import A_PDF, OTHER, OWN, OWN_SESSION, Site, a_document, a_session, a_site, routes_of
 from tests.support.worlds import AMELIE, BASILE, Build, World
 
 ROLES = ("anonymous", "own", "other", "revoked", "broken")
@@ -46,6 +48,12 @@ def sent_back(world: World) -> None:
     world.act(AMELIE, Trigger.DECLINE, Role.COORDINATOR, worlds.TRANSFERRED_AT, **asked)
 
 
+def with_document(world: World) -> None:
+    """Cecafoc added a document to Amélie's transfer."""
+    worlds.accepted(world)
+    a_document(world, AMELIE)
+
+
 def only_own(world: World) -> None:
     """What was offered to FCC was offered the day before."""
     worlds.offered(world)
@@ -70,6 +78,9 @@ TABLE: dict[tuple[str, str], tuple[Build, object, tuple[int, ...]]] = {
     ("GET", f"{ONE}/packet"): (worlds.offered, None, (401, 200, 404, 401, 401)),
     ("GET", f"{ONE}/packet.pdf"): (worlds.offered, None, (401, 200, 404, 401, 401)),
     ("GET", "/api/v1/schemas/packet-1.json"): (worlds.offered, None, OPEN),
+    ("GET", f"{ONE}/documents"): (worlds.accepted, None, (401, 200, 404, 401, 401)),
+    ("POST", f"{ONE}/documents"): (worlds.accepted, A_PDF, (401, 201, 404, 401, 401)),
+    ("GET", f"{ONE}/documents/{{sha256}}"): (with_document, None, (401, 200, 404, 401, 401)),
     # of a day of which the other institute has nothing
     ("GET", "/api/v1/batches"): (only_own, None, (401, 200, 200, 401, 401)),
     ("GET", DAY): (only_own, None, (401, 200, 404, 401, 401)),
@@ -111,6 +122,7 @@ def headers_of(site: Site, role: str) -> dict[str, str]:
 
 def address(path: str) -> str:
     known = {"reference": AMELIE, "path": "style.css", "day": "2018-12-12", "session": OWN_SESSION}
+    known["sha256"] = sha256(A_PDF).hexdigest()
     return path.format_map(known)
 
 
@@ -139,8 +151,10 @@ def test_route_answers_each_role_as_the_table_says(
     with a_site(databases, "sqlite", tmp_path, build) as site:
         site.now = worlds.TRANSFERRED_AT
         before = stands(site)
+        Store(site.world.workshop.documents).put(A_PDF)
+        given = {"content": body} if isinstance(body, bytes) else {"json": body}
 
-        answer = site.client.request(route[0], address(route[1]), headers=headers_of(site, role), json=body)
+        answer = site.client.request(route[0], address(route[1]), headers=headers_of(site, role), **given)
 
         assert answer.status_code == status
         assert (stands(site) != before) is (route[0] != "GET" and status < 300)
@@ -153,9 +167,11 @@ def test_reference_of_another_and_one_that_is_none_get_the_very_same_answer(
 ) -> None:
     """Céline's is FCC's; Désiré's has no handoff; the others are nobody's."""
     _, body, _ = TABLE[method, path]
-    theirs = site.call(method, path[7:].replace("{reference}", worlds.CELINE), json=body)
+    given = {"content": body} if isinstance(body, bytes) else {"json": body}
+    path = path.replace("{sha256}", "0" * 64)
+    theirs = site.call(method, path[7:].replace("{reference}", worlds.CELINE), **given)
 
-    nobodys = site.call(method, path[7:].replace("{reference}", reference), json=body)
+    nobodys = site.call(method, path[7:].replace("{reference}", reference), **given)
 
     assert (nobodys.status_code, nobodys.content) == (theirs.status_code, theirs.content)
     assert theirs.json()["refused"]["code"] == "unknown_handoff"

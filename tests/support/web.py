@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from fastapi import FastAPI
 from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
-from actions import editions, sessions, tokens
+from actions import editions, papers, sessions, tokens
 from actions.occasion import Occasion
 from core.settings import Settings
 from states.names import Role
@@ -23,6 +24,7 @@ from web.app import create_app
 from web.limiting import Limits
 
 OWN, OTHER = "CECAFOC", "FCC"
+A_PDF = b"%PDF-1.7 une feuille de presence"
 OWN_SESSION = "CECAFOC-MINI-01"
 AT = moment("2018-12-13 09:00")
 MANY = Limits(token=100_000, address=100_000, stranger=100_000, everybody=100_000)
@@ -90,6 +92,14 @@ def a_session(world: World, starts: datetime, reference: str) -> None:
         planned = sessions.plan(connection, editions.current(connection), institute, details, who, occasion)
         sessions.invite(connection, planned, [reference], who, occasion)
         assert planned == OWN_SESSION
+
+
+def a_document(world: World, reference: str) -> None:
+    """Have the institute that accepted this participation add a document; the bytes are for the test to put."""
+    with world.engine.begin() as connection:
+        who = worlds.own(connection, Role.INSTITUTE, reference)
+        paper = papers.Paper(sha256(A_PDF).hexdigest(), "application/pdf", len(A_PDF))
+        papers.add(connection, reference, paper, who, Occasion(worlds.ACCEPTED_AT, worlds.ACCEPTED_AT))
 
 
 def routes_of(app: FastAPI) -> set[tuple[str, str]]:

@@ -124,6 +124,7 @@ class World:
             sender=Mailbox("entrapprendre@ifc.example", "IFC"),
             inbox=self.folder / "inbox",
             seals=self.folder / "seals",
+            documents=self.folder / "documents",
             seal_key=b"a key of the tests",
             wall=self.wall,
             recorded=lambda at: at,

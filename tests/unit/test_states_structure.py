@@ -176,7 +176,7 @@ def test_every_trigger_is_in_a_table_but_those_that_move_nothing() -> None:
 
     assert set(Trigger) - named == {
         *(Trigger.RECORD_FACT, Trigger.SET_DATES, Trigger.INVITE, Trigger.UNINVITE, Trigger.ERASE),
-        *(Trigger.RECORD_COMMENT, Trigger.DRAW, Trigger.REPLACE),
+        *(Trigger.RECORD_COMMENT, Trigger.ADD_DOCUMENT, Trigger.DRAW, Trigger.REPLACE),
     }
 
 

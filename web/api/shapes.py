@@ -361,6 +361,29 @@ class Attendance(Taken):
     people: Annotated[list[Presence], Field(min_length=1, max_length=_MOST_AT_ONCE)]
 
 
+class PaperLinks(BaseModel):
+    """Where a document is fetched."""
+
+    self: str
+
+
+class Paper(BaseModel):
+    """A document that your institute added."""
+
+    sha256: str
+    name: Annotated[str, Field(description="A name of ours; the one it had is not kept.")]
+    media_type: Literal["application/pdf", "image/png", "image/jpeg"]
+    size: Annotated[int, Field(description="In bytes.")]
+    added_at: str
+    links: PaperLinks
+
+
+class Papers(BaseModel):
+    """All of a transfer."""
+
+    items: list[Paper]
+
+
 class NoteText(Taken):
     """What your institute notes on a transfer."""
 
