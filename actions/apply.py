@@ -63,13 +63,8 @@ def apply(connection: Connection, reference: str, request: Request, actor: Actor
     if content is not None and (known := _known(connection, request, content)):
         return known
     if request.trigger in {Trigger.REINSTATE, Trigger.CORRECT}:
-<<<<<<< HEAD
-        _not_erased(connection, stands)
-    change = decided(stands, request, actor, occasion, content)
-=======
         not_erased(connection, stands)
-    change = _decided(stands, request, actor, occasion, content)
->>>>>>> 081fc7951b91c4983cdbcf206db66513b5a66d60
+    change = decided(stands, request, actor, occasion, content)
     write(connection, [change])
     return _applied(change)
 

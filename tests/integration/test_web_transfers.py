@@ -344,11 +344,7 @@ def test_body_that_does_not_fit_is_refused(taken: Site, path: str, body: object)
     assert all(problem["reason"] for problem in answer.json()["refused"]["problems"])
 
 
-<<<<<<< HEAD
-# ----------------------------------------------------------------------- what is noted, what is given back
-=======
 # ------------------------------------------------------------------------------ what is noted, what is given back
->>>>>>> 081fc7951b91c4983cdbcf206db66513b5a66d60
 def test_note_is_kept_once_however_often_it_is_told(taken: Site) -> None:
     first, again = (taken.act("note", json=NOTE) for _ in range(2))
     other = taken.act("note", json={"text": "Autre chose."})
