@@ -72,7 +72,7 @@ def status(connection: Connection, edition: str | None, at: datetime) -> dict[st
         "total": sum(participations.values()),
         **_places(connection, found),
         **_deadlines(connection, found, at),
-        "handoffs": _handoffs(connection, found),
+        "handoffs": handoffs_by_institute(connection, found),
         "returns": _returns(connection, found),
         "messages": _messages(connection, found, waiting),
         "evaluation": evaluation(connection, found.id, found.questions),
@@ -186,7 +186,7 @@ _RETURNS = text("""
 """)
 
 
-def _handoffs(connection: Connection, edition: Edition) -> dict[str, dict[str, int]]:
+def handoffs_by_institute(connection: Connection, edition: Edition) -> dict[str, dict[str, int]]:
     """Count every round of the transfer by its institute and status."""
     counts: dict[str, dict[str, int]] = {TO_ROUTE: {}}
     for row in connection.execute(_HANDOFFS, {"edition": edition.id}):

@@ -365,11 +365,13 @@ _NEXT_DUE = (
 )
 
 
-def handoffs(connection: Connection, edition: str | None, institute: str | None = None) -> list[Document]:
+def handoffs(
+    connection: Connection, edition: str | None, institute: str | None = None, limit: int | None = None
+) -> list[Document]:
     """Return an edition's rounds (by its code; by default the one loaded last), those that wait for somebody first.
 
-    `institute` is a receiver's code, or `to_route` for those that have none. Raises NotFound (`unknown_edition`,
-    `no_edition`, `unknown_organisation`).
+    `institute` is a receiver's code, or `to_route` for those that have none; `limit` is how many at most. Raises
+    NotFound (`unknown_edition`, `no_edition`, `unknown_organisation`).
     """
     query = (
         select(
@@ -390,6 +392,7 @@ def handoffs(connection: Connection, edition: str | None, institute: str | None 
         .outerjoin(RECEIVER, RECEIVER.c.id == HANDOFF.c.receiver_id)
         .where(PARTICIPATION.c.edition_id == current(connection, edition).id)
         .order_by(_OPEN_FIRST, HANDOFF.c.since, HANDOFF.c.id)
+        .limit(limit)
     )
     if institute is not None:
         query = query.where(_received_by(connection, institute))

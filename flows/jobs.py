@@ -14,6 +14,7 @@ from prefect.runtime import flow_run
 
 from core.clock import BRUSSELS, iso, wall_now
 from flows.surroundings import current_workshop
+from flows.tables import show_institutes
 from jobs import deadlines as deadlines_job
 from jobs import delivery as delivery_job
 from jobs import handoffs as handoffs_job
@@ -83,7 +84,10 @@ async def progress(at: datetime | None = None, limit: int = MOST_AT_ONCE) -> Sum
 )
 async def handoffs(at: datetime | None = None, limit: int = MOST_AT_ONCE) -> Summary:
     """Offer immersed participations to the institutes; `at` is the moment of the programme (default: now)."""
-    return await _run(handoffs_job.JOB, at, limit)
+    summary = await _run(handoffs_job.JOB, at, limit)
+    if summary.handled:
+        await show_institutes(current_workshop().engine, at or wall_now())
+    return summary
 
 
 @flow(name="deadlines", flow_run_name=_run_name, description="Reminds, escalates, expires.", persist_result=False)

@@ -16,12 +16,17 @@ from typing import Any
 import pytest
 
 from ops.prefect_server import prefect_server
+from tests.support import worlds
+from tests.support.databases import Databases
+from tests.support.worlds import a_world
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = Path(sys.executable).with_name("entrapprendre")
 EDITION = ROOT / "editions" / "2018-2019.toml"
 REGISTRATIONS = ROOT / "editions" / "samples" / "2018-2019" / "registrations-2018-09-17.csv"
 OFFERS = REGISTRATIONS.with_name("offers.csv")
+
+COLUMNS = ("reference", "round", "purpose", "status", "since", "next_due", "because")
 
 pytestmark = pytest.mark.xdist_group("prefect")
 
@@ -93,6 +98,34 @@ def test_tick_uses_the_server_that_answers_and_leaves_a_table(server: str, folde
     assert not (folder / "var" / "prefect" / "prefect.db").exists()
     intake = next(json.loads(table["data"]) for table in tables if table["key"] == "intake")
     assert intake == [{"job": "intake", "about": REGISTRATIONS.name, "outcome": "imported"}]
+
+
+def test_handoffs_flow_leaves_a_table_an_institute_that_the_command_line_shows_too(
+    server: str, databases: Databases, tmp_path: Path
+) -> None:
+    with a_world(databases, "sqlite", tmp_path, worlds.immersed) as world:
+        ours = {"ENTRAPPRENDRE_DATABASE_URL": world.engine.url.render_as_string()}
+        _run(tmp_path, "tick", "--at", "2018-12-12T12:00", PREFECT_API_URL=server, **ours)
+        names = {row[0] for row in world.rows("SELECT last_name FROM party UNION SELECT first_name FROM party")}
+        addresses = {row.email for row in world.rows("SELECT email FROM party")}
+        told = {
+            code: json.loads(_run(tmp_path, "handoffs", "--institute", code, "--json", **ours).stdout)["handoffs"]
+            for code in ("CECAFOC", "FCC")
+        }
+
+    found = {each["key"]: each for each in _api(server, "/artifacts/latest/filter")}
+    tables = {code: found[f"handoffs-{code.lower()}"] for code in told}
+    assert {code: len(rounds) for code, rounds in told.items()} == {"CECAFOC": 2, "FCC": 1}
+    assert {code: json.loads(table["data"]) for code, table in tables.items()} == {
+        code: [{**{name: each[name] for name in COLUMNS}, "because": ""} for each in rounds]
+        for code, rounds in told.items()
+    }
+    assert {code: table["description"] for code, table in tables.items()} == {
+        "CECAFOC": "2018-12-12T12:00:00+01:00: 2 offered",
+        "FCC": "2018-12-12T12:00:00+01:00: 1 offered",
+    }
+    said = json.dumps([[table["data"], table["description"]] for table in tables.values()], ensure_ascii=False)
+    assert {word for word in names | addresses if word and word in said} == set()
 
 
 def test_server_creates_scheduled_runs(server: str) -> None:

@@ -463,6 +463,7 @@ def test_handoffs_that_wait_for_somebody_come_first(three: Engine) -> None:
         found = handoffs(connection, None)
         theirs = handoffs(connection, "2018-2019", " cecafoc ")
         unrouted = handoffs(connection, None, "to_route")
+        first = handoffs(connection, None, "CECAFOC", 1)
 
     assert [(each["reference"], each["round"], each["status"], each["to"]) for each in found] == [
         (ZOE, 2, "to_route", None),
@@ -472,3 +473,4 @@ def test_handoffs_that_wait_for_somebody_come_first(three: Engine) -> None:
     assert [each["next_due"] is None for each in found] == [False, False, True]
     assert theirs == found[1:]
     assert unrouted == found[:1]
+    assert first == theirs[:1]

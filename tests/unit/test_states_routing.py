@@ -1,5 +1,6 @@
 """Gaps in a table of routes: who would wait to be routed, and when."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from itertools import product
 from random import Random
@@ -7,8 +8,9 @@ from random import Random
 import pytest
 
 from states.names import Education, Network, ParticipantKind
-from states.routing import Gap, gaps, overlap
-from states.rules import Route
+from states.routing import Gap, differ, gaps, named, overlap
+from states.rules import Route, Rules
+from tests.unit.test_states_examples import RULES as EXAMPLES
 
 FIRST, LAST = date(2018, 9, 3), date(2019, 6, 28)
 KINDS = tuple(ParticipantKind)
@@ -96,3 +98,47 @@ def test_routes_overlap_exactly_when_some_day_has_both(seed: int) -> None:
     both = any(one.serves(kind, day) and other.serves(kind, day) for kind, day in product(KINDS, days))
 
     assert overlap(one, other) == (both and one.education is other.education)
+
+
+# ------------------------------------------------------------------------------------------------- one table or another
+WBE = ("WBE", "ordinaire", "enseignant")
+NEW_YEAR = date(2019, 1, 1)
+
+
+def rules(*periods: tuple[str, date | None, date | None]) -> Rules:
+    routes = tuple(
+        Route(Network.WBE, Education.ORDINAIRE, institute, to_confirm=False, first=first, last=last)
+        for institute, first, last in periods
+    )
+    return replace(EXAMPLES["2018"], routes=routes)
+
+
+def test_institute_is_named_where_one_route_holds_that_day() -> None:
+    found = rules(("A", None, date(2018, 12, 31)), ("B", NEW_YEAR, None), ("C", date(2019, 6, 1), None))
+
+    days = (FIRST, NEW_YEAR, date(2019, 6, 1))
+    assert [named(found, WBE, day) for day in days] == ["A", "B", None]
+    assert named(found, (None, None, "inspecteur"), FIRST) is None
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "expected"),
+    [
+        (FIRST, LAST, True),
+        (NEW_YEAR, LAST, True),
+        (FIRST, NEW_YEAR, True),
+        (FIRST, date(2018, 12, 31), False),
+        (LAST, LAST, True),
+        (date(2019, 7, 1), LAST, True),  # after the closing: that day itself
+    ],
+)
+def test_tables_differ_from_the_day_that_one_of_them_turns(first: date, last: date, *, expected: bool) -> None:
+    always, turning = rules(("A", None, None)), rules(("A", None, date(2018, 12, 31)), ("B", NEW_YEAR, None))
+
+    assert differ(always, turning, WBE, first, last) is expected
+    assert differ(turning, always, WBE, first, last) is expected
+    assert not differ(turning, turning, WBE, first, last)
+
+
+def test_route_that_only_ends_leaves_a_gap_that_differs() -> None:
+    assert differ(rules(("A", None, None)), rules(("A", None, NEW_YEAR)), WBE, FIRST, LAST)
