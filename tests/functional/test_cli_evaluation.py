@@ -16,6 +16,7 @@ def transferred(immersed: str, done: Call) -> str:
     """Give a database in which Zoé has yet to answer."""
     done("handoffs", "accept", ZOE, "--by", INSTITUTE, "--at", "2019-01-28")
     done("handoffs", "complete", ZOE, "--by", INSTITUTE, "--at", "2019-02-20")
+    done("returns", "accept", ZOE, "--by", COORDINATOR, "--reason", "Sur papier.", "--at", "2019-02-20T01:00")
     return immersed
 
 
