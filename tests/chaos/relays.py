@@ -54,6 +54,7 @@ def hand_over(url: str, folder: Path, at: datetime, fuse: Fuse, without: str) ->
     world = World(taken.engine(url), folder, holder=f"relay {os.getpid()}")
     Probe(_strike(fuse)).watch(world.engine)
     at_once = DOOMED_AT_ONCE if fuse else OTHERS_AT_ONCE
+    (folder / str(os.getpid())).touch()  # at work: killed earlier, it would prove nothing
     while _is_left(world, at):
         handoffs.run(world.workshop, at, at_once)
         deadlines.run(world.workshop, at, at_once)
@@ -117,12 +118,14 @@ class Relay:
         return victims.start(hand_over, url, self.world.folder, self.at, fuse, self.without)
 
     def _kill_one(self, running: Sequence[BaseProcess], chance: Random) -> None:
-        """Wait for one to end; if none does for a moment, kill one, wherever it is."""
+        """Wait for one to end; if none does for a moment, kill one that is at work, wherever it is."""
         to_come = self.killed < self.kills
-        if wait([each.sentinel for each in running], chance.uniform(0.05, 1) if to_come else 1):
+        if wait([each.sentinel for each in running], chance.uniform(0.05, 0.5) if to_come else 1):
             self.by_fuse += to_come
-        elif to_come and self.fuse is None:
-            chosen = chance.choice(running)
+            return
+        at_work = [each for each in running if (self.world.folder / str(each.pid)).exists()]
+        if to_come and self.fuse is None and at_work:
+            chosen = chance.choice(at_work)
             chosen.kill()
             chosen.join()
 

@@ -380,15 +380,23 @@ def points_of(world: World, scenario: str) -> list[str]:
 
 
 def chosen(points: list[str]) -> list[str]:
-    """Return the points to die at: in the suite those where something changes, at a larger size all."""
+    """Return the points to die at: all at a larger size; in the suite those where something changes.
+
+    There each kind of write once, before its first: what dies before another one of them is undone with the same
+    transaction, of which both sides of the commit are kept, as is each sending.
+    """
     if worlds.SIZE > 1:
         return points
-    changing, written = [], False
+    changing: list[str] = []
+    known: set[str] = set()
+    written = False
     for point in points:
         _, when, what = point.split(" ", 2)
+        writes = when == "before" and what.startswith(_WRITES)
         written = written or what.startswith(_WRITES)
-        if (when == "before" and what.startswith(_WRITES)) or (what == "commit" and written) or what in _OUTSIDE:
+        if (writes and what not in known) or (what == "commit" and written) or what in _OUTSIDE:
             changing.append(point)
+            known.add(what)
         if (when, what) == ("after", "commit"):
             written = False  # the next transaction may only read
     return changing
