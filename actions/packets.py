@@ -6,7 +6,7 @@ Everything is read in a fixed number of statements, for one offer as for hundred
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Row, and_, bindparam, select
@@ -133,12 +133,15 @@ def _receiver(change: Change) -> int:
 
 
 def _answer_by(change: Change) -> date | None:
-    """Return the last whole local day before the round times out, if the edition lets it time out."""
-    for step in change.opened:
-        ladder = change.seen.rules.ladder.get(RuleKey(step.subject, step.state, step.rule), ())
-        if step.subject is Subject.HANDOFF and ladder[step.step].do is StepAction.TIME_OUT and step.due_at is not None:
-            return change.seen.rules.calendar.local_day(step.due_at) - timedelta(days=1)
-    return None
+    """Return the local day by which an answer is asked, as in the mails: first escalation, else the last step."""
+    ladder, calendar = change.seen.rules.ladder, change.seen.rules.calendar
+    days: list[tuple[StepAction, date]] = [
+        (ladder[RuleKey(step.subject, step.state, step.rule)][step.step].do, calendar.local_day(step.due_at))
+        for step in change.opened
+        if step.subject is Subject.HANDOFF and step.due_at is not None
+    ]
+    alerts = [day for do, day in days if do is StepAction.ESCALATE]
+    return alerts[0] if alerts else days[-1][1] if days else None
 
 
 def _teacher(person: Row[Any]) -> parts.Teacher:

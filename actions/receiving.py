@@ -168,7 +168,11 @@ def documents(connection: Connection, rows: Rows) -> list[Document]:
 
 def _answers(connection: Connection, rows: Rows) -> dict[int, datetime | None]:
     """Return by when each round that is offered wants its answer, as the mails say."""
-    offered = {row.participation_id: row for row in rows if row.status == HandoffStatus.OFFERED}
+    offered = {
+        row.participation_id: row
+        for row in rows
+        if row.status == HandoffStatus.OFFERED and row.purpose == Purpose.TRANSFER
+    }
     if not offered:
         return {}
     hanging = connection.execute(_DEADLINES, {"ids": list(offered)}).all()

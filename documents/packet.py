@@ -66,9 +66,7 @@ class Handoff(_Part):
     sender: Organisation = Field(description="Who hands over, and is in charge until the receiver accepts.")
     receiver: Organisation = Field(description="To whom the participation is offered.")
     offered_at: Moment = Field(description="When it was offered; this packet says what was known then.")
-    answer_by: date | None = Field(
-        description="Last day (local to Brussels, included) to accept or decline; null when there is no limit."
-    )
+    answer_by: date | None = Field(description="Local day by which an answer is asked; null when there is no limit.")
 
 
 class Edition(_Part):

@@ -180,7 +180,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--url", default="http://127.0.0.1:8000", help="where the application is")
     parser.add_argument("--token", required=True, help="the institute's token, from IFC")
-    parser.add_argument("--decline", type=int, default=1, metavar="N", help="how many of those offered to decline")
+    parser.add_argument("--decline", type=int, default=0, metavar="N", help="how many of those offered to decline")
     parser.add_argument("--session", type=datetime.fromisoformat, metavar="MOMENT", help="when the session begins")
     given = parser.parse_args(arguments)
     if not given.url.startswith(("http://", "https://")):

@@ -71,7 +71,8 @@ _OTHER_WORDS = (Trigger.RECORD_COMMENT.value, Trigger.REPLACE.value)
 _ABOUT_THE_ROUND_BEFORE = frozenset({Kind.HANDOFF_DECLINED, Kind.HANDOFF_TIMED_OUT})
 
 # Messages about a place that is held no more still name it; all others name only a confirmed one.
-_ABOUT_A_SESSION = frozenset({Kind.TRANSFER_INVITATION, Kind.TRANSFER_MOVED, Kind.TRANSFER_CALLED_OFF})
+_INVITES = frozenset({Kind.TRANSFER_INVITATION, Kind.TRANSFER_MOVED})
+_ABOUT_A_SESSION = _INVITES | {Kind.TRANSFER_CALLED_OFF}
 _NAMES_PAST_PLACE = frozenset(
     {
         Kind.PLACE_LOST,
@@ -120,7 +121,7 @@ def letters(connection: Connection, messages: Sequence[Row[Any]], at: datetime) 
 
 def _letter(desk: "_Desk", message: Row[Any], notifications: Sequence[Row[Any]]) -> Letter:
     kind = Kind(message.kind)
-    true = [row for row in notifications if desk.still_true(kind, row.participation_id)]
+    true = [row for row in notifications if desk.still_true(kind, row)]
     if not true:
         return Letter(message.id, None, None, "no_longer_true")
     chosen = desk.choose(Role(message.role), message.party_id, message.organisation_id)
@@ -145,15 +146,15 @@ class _Desk:
         self.today = at.astimezone(BRUSSELS).date()
         self.contacts: dict[tuple[Role, int | None, int | None], Chosen | None] = {}
 
-    def still_true(self, kind: Kind, participation_id: int) -> bool:
+    def still_true(self, kind: Kind, notification: Row[Any]) -> bool:
         """Tell whether the message is still worth sending: the act it asks for is still owed."""
-        row, spec = self.rows[participation_id], CATALOGUE[kind]
+        row, spec = self.rows[notification.participation_id], CATALOGUE[kind]
         status = {
             Subject.PLACEMENT: row.placement,
             Subject.HANDOFF: row.handoff,
             Subject.RETURN: row.returned,
         }.get(spec.about or Subject.PARTICIPATION, row.state)
-        return spec.is_true_in(str(status)) and _is_meant(kind, row)
+        return spec.is_true_in(str(status)) and _is_meant(kind, row) and self._still_invited(kind, notification)
 
     def choose(self, role: Role, party_id: int | None, organisation_id: int | None) -> Chosen | None:
         """Return the first valid contact by rank; else IFC's desk, which then sees that somebody cannot be reached."""
@@ -250,10 +251,16 @@ class _Desk:
             to_be_seen=row.drawn_on is not None and row.interview_on is None,
         )
 
-    def _session(self, kind: Kind, notification: Row[Any]) -> Session | None:
+    def _still_invited(self, kind: Kind, notification: Row[Any]) -> bool:
+        """Tell whether the session is still ahead, and the person's: an invitation must not follow its own end."""
+        if kind not in _INVITES:
+            return True
+        found = self._session_row(notification)
+        row = self.rows[notification.participation_id]
+        return bool(found.id == row.transfer_session_id and found.starts_at > self.at)
+
+    def _session_row(self, notification: Row[Any]) -> Row[Any]:
         """Return the transfer session that the journal entry names, as it stands now."""
-        if kind not in _ABOUT_A_SESSION:
-            return None
         entry = select(JOURNAL.c.data).where(
             JOURNAL.c.chain == "participation",
             JOURNAL.c.chain_id == notification.participation_id,
@@ -261,7 +268,12 @@ class _Desk:
         )
         reference = json.loads(self.connection.execute(entry).scalar_one())["session"]
         known = select(TRANSFER_SESSION).where(TRANSFER_SESSION.c.reference == reference)
-        found = self.connection.execute(known).one()
+        return self.connection.execute(known).one()
+
+    def _session(self, kind: Kind, notification: Row[Any]) -> Session | None:
+        if kind not in _ABOUT_A_SESSION:
+            return None
+        found = self._session_row(notification)
         return Session(
             reference=found.reference,
             sequence=found.sequence,
@@ -406,6 +418,7 @@ _PEOPLE = select(
     PARTICIPATION.c.network,
     PARTICIPATION.c.education,
     PARTICIPATION.c.half_days,
+    PARTICIPATION.c.transfer_session_id,
     PARTICIPATION.c.answers_on,
     PARTICIPATION.c.drawn_on,
     PARTICIPATION.c.interview_on,

@@ -64,7 +64,18 @@ def token(world: World) -> str:
 
 def play(server: Running, token: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
     """Run the script as somebody who copied it would: Python and what it says it needs, nothing of ours beside it."""
-    command = [sys.executable, "-I", str(SCRIPT), "--url", server.address, "--token", token, *arguments]
+    command = [
+        sys.executable,
+        "-I",
+        str(SCRIPT),
+        "--url",
+        server.address,
+        "--token",
+        token,
+        "--decline",
+        "1",
+        *arguments,
+    ]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env={**os.environ})
 
 

@@ -3,7 +3,7 @@
 import io
 import json
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date
 from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import pytest
 from icalendar import Calendar
 from openpyxl import load_workbook
 
-from actions import batches, editions, sessions
+from actions import batches, editions, receiving, sessions
 from actions.exports import sheet
 from actions.occasion import Occasion
 from actions.packets import Fixed, fetch
@@ -76,11 +76,12 @@ def test_packet_holds_no_reason_no_wish_and_nobody_else_s_name(world: World) -> 
     assert {"wishes", "reason", "team", "seed", "salt"} & set(json.loads(text)) == set()
 
 
-def test_answer_is_asked_before_the_day_on_which_the_round_times_out(world: World) -> None:
-    due = world.one("SELECT max(due_at) FROM deadline WHERE participation_id = 1 AND rule = 'acceptance'")
-    day_before = date.fromisoformat(str(due)[:10]) - timedelta(days=1)
+def test_answer_is_asked_by_the_day_that_the_list_names(world: World) -> None:
+    with world.engine.begin() as connection:
+        cecafoc = receiver_id(connection, "CECAFOC")
+        (listed, *_) = receiving.listing(connection, cecafoc, receiving.Wanted()).items
 
-    assert packet(world).handoff.answer_by == day_before
+    assert (listed["reference"], listed["answer_by"][:10]) == (AMELIE, str(packet(world).handoff.answer_by))
 
 
 def test_packet_of_an_incomplete_round_that_ifc_offers_has_no_company(world: World) -> None:
@@ -208,6 +209,28 @@ def test_invitation_goes_with_its_calendar_entry_and_a_change_with_a_higher_sequ
         ("CANCEL", 2, "2018-12-20T12:00:00+00:00"),
     ]
     assert len({entry["uid"] for entry in entries}) == 1
+
+
+@pytest.mark.parametrize("end", ["cancelled", "left", "begun"])
+def test_invitation_that_waits_is_not_sent_once_the_session_is_gone_left_or_begun(world: World, end: str) -> None:
+    """It would put back into a calendar what is no more."""
+    world.act(AMELIE, Trigger.ACCEPT, Role.INSTITUTE, worlds.ACCEPTED_AT, subject=Subject.HANDOFF)
+    details = sessions.Details(moment("2018-12-19 13:00"), moment("2018-12-19 16:00"), "Namur", "", 5)
+    at = Occasion(worlds.ACCEPTED_AT, worlds.ACCEPTED_AT)
+    with world.engine.begin() as connection:
+        who = worlds.own(connection, Role.INSTITUTE, AMELIE)
+        edition, (institute,) = editions.current(connection), who.organisations
+        session = sessions.plan(connection, edition, institute, details, who, at)
+        sessions.invite(connection, session, [AMELIE], who, at)
+        if end == "cancelled":
+            sessions.cancel(connection, session, "Formateur malade.", who, at)
+        if end == "left":
+            other = sessions.plan(connection, edition, institute, details, who, at)
+            sessions.invite(connection, other, [AMELIE], who, at)
+    world.tick(moment("2018-12-19 13:00") if end == "begun" else worlds.ACCEPTED_AT)
+
+    sent = [(entry["method"], entry["uid"].partition(".")[0]) for entry in calendars(world)]
+    assert sent == {"cancelled": [("CANCEL", session)], "left": [("REQUEST", "CECAFOC-MINI-02")], "begun": []}[end]
 
 
 def calendars(world: World) -> Iterator[dict[str, Any]]:
