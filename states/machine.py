@@ -36,7 +36,10 @@ class Attempt:
 
 def pull(process: Process, attempt: Attempt) -> bool:
     """Try the asked trigger; True when a row was taken (`attempt.state` is then the destination)."""
-    event = _machine(process).events.get(attempt.asked.trigger)
+    machine = _machine(process)
+    event = machine.events.get(attempt.asked.trigger)
+    if attempt.state not in machine.states:  # a row that somebody repaired by hand; the library would raise
+        return False
     try:
         return event is not None and bool(event.trigger(attempt))
     except MachineError:

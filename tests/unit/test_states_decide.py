@@ -598,6 +598,16 @@ def test_deadline_ends_as_met_only_by_the_act_that_was_owed() -> None:
     }
 
 
+@pytest.mark.parametrize("trigger", sorted(RETURN.triggers))
+def test_state_that_the_table_does_not_know_refuses_everything(trigger: Trigger) -> None:
+    """As in a database that somebody repaired by hand: a round of a return is never timed out by the system."""
+    seen = replace(stands("transferred"), returned=H.TIMED_OUT)
+
+    refusal = refused(ask(seen, trigger, process=RETURN))
+
+    assert (refusal.code, refusal.state, refusal.allowed) == ("wrong_state", "timed_out", ())
+
+
 def test_role_that_may_not_is_refused_before_anything_is_looked_at() -> None:
     assert refused(ask(stands("prepared", role=Role.COMMITTEE), Trigger.WITHDRAW)).code == "wrong_role"
 
