@@ -57,7 +57,7 @@ def answer(connection: Connection, reference: str, said: Answer, actor: Actor, o
     subject, trigger, _ = _ASKED[said.act]
     own = _latest(connection, organisation_id, reference, subject)
     data = {"cause": said.cause.value} if said.cause else {}
-    request = Request(subject, trigger, said.reason, data, _scoped(organisation_id, said.key))
+    request = Request(subject, trigger, said.reason, data, scoped(organisation_id, said.key))
     try:
         applied = apply(connection, reference, request, actor, occasion)
     except LostRace:
@@ -86,7 +86,7 @@ def _latest(
     return (received + back)[-1]
 
 
-def _scoped(organisation_id: int, key: str | None) -> str | None:
+def scoped(organisation_id: int, key: str | None) -> str | None:
     """Return a key as it is kept: each institute has its own, lest one be answered with another's result."""
     return key and f"{organisation_id}/{key}"
 
@@ -134,7 +134,9 @@ def _done_before(connection: Connection, own: Row[Any], said: Answer) -> Documen
 
 
 @contextmanager
-def about(connection: Connection, reference: str, trigger: Trigger, actor: Actor) -> Iterator[Row[Any]]:
+def about(
+    connection: Connection, reference: str, trigger: Trigger, actor: Actor, key: str | None = None
+) -> Iterator[Row[Any]]:
     """Give the institute's own round of a participation to whatever else it does about it.
 
     Raises NotFound (`unknown_handoff`), and what is refused meanwhile, told as it concerns that round.
@@ -146,7 +148,7 @@ def about(connection: Connection, reference: str, trigger: Trigger, actor: Actor
     except LostRace:
         raise LostRace(state=own.status) from None
     except Refused as refusal:
-        raise _told(refusal, _latest(connection, organisation_id, reference), Answer(trigger)) from None
+        raise _told(refusal, _latest(connection, organisation_id, reference), Answer(trigger, key=key)) from None
 
 
 def last_entry(connection: Connection, own: Row[Any]) -> int:

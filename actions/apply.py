@@ -57,16 +57,16 @@ def apply(connection: Connection, reference: str, request: Request, actor: Actor
     Raises NotFound (`unknown_reference`), Refused (why, what stands, what is allowed), LostRace (roll back and, if
     wanted, try again).
     """
-    content = _content(reference, request, actor) if request.key else None
+    content = content_of(reference, request, actor)
     # Read first, then ask for the key: whoever used it in between is found, or has moved the row that was read.
     stands = read(connection, reference, actor)
-    if content is not None and (known := _known(connection, request, content)):
-        return known
+    if before := done_before(connection, request.key, content):
+        return before
     if request.trigger in {Trigger.REINSTATE, Trigger.CORRECT}:
         not_erased(connection, stands)
     change = decided(stands, request, actor, occasion, content)
     write(connection, [change])
-    return _applied(change)
+    return applied(change)
 
 
 def apply_many(
@@ -103,7 +103,7 @@ def write_each(connection: Connection, changes: Mapping[int, Change]) -> dict[in
     try:
         with connection.begin_nested():
             write(connection, list(changes.values()))
-        return {key: _applied(change) for key, change in changes.items()}
+        return {key: applied(change) for key, change in changes.items()}
     except (LostRace, SQLAlchemyError, ValueError) as fault:  # a value that no packet can hold is one of these
         if len(changes) == 1:
             return dict.fromkeys(changes, fault)
@@ -147,15 +147,18 @@ def _free(params: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in params.items() if name not in {"state", "allowed"}}
 
 
-def _applied(change: Change) -> Applied:
+def applied(change: Change) -> Applied:
+    """Return what a change did, as its own entry in the journal says it."""
     step = change.pulled[0]
     row = change.seen.row
     return Applied(row.reference, step.subject, step.trigger, step.before, step.after, change.seq)
 
 
 # -------------------------------------------------------------------------------------------------- the caller's key
-def _content(reference: str, request: Request, actor: Actor) -> str:
-    """Return what a key stands for: the same key with other content is refused."""
+def content_of(reference: str, request: Request, actor: Actor) -> str | None:
+    """Return what the caller's key stands for, if there is one: the same key with other content is refused."""
+    if request.key is None:
+        return None
     content = [
         reference,
         request.subject,
@@ -168,18 +171,20 @@ def _content(reference: str, request: Request, actor: Actor) -> str:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
-def _known(connection: Connection, request: Request, content: str) -> Applied | None:
+def done_before(connection: Connection, key: str | None, content: str | None) -> Applied | None:
     """Return the first result of a key used before. Raises Refused (`key_reused`) if it was for another act."""
+    if key is None:
+        return None
     query = (
         select(JOURNAL, PARTICIPATION.c.reference)
         .join(PARTICIPATION, PARTICIPATION.c.id == JOURNAL.c.chain_id)
-        .where(JOURNAL.c.key == request.key)
+        .where(JOURNAL.c.key == key)
     )
     entry = connection.execute(query).mappings().first()
     if entry is None:
         return None
     if entry["key_content"] != content:
-        raise Refused("key_reused", key=request.key)
+        raise Refused("key_reused", key=key)
     return Applied(
         entry["reference"],
         Subject(entry["subject"]),

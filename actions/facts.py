@@ -9,7 +9,7 @@ from datetime import date, datetime
 
 from sqlalchemy import Connection, insert, select
 
-from actions.apply import not_erased
+from actions.apply import Applied, Request, applied, content_of, done_before, not_erased
 from actions.change import Change
 from actions.occasion import Actor, Occasion
 from actions.reading import Seen, not_before_the_last, read
@@ -43,7 +43,7 @@ def record_preparation(connection: Connection, reference: str, done_on: date, ac
     _not_in_future(seen, done_on, occasion)
     facts = {**seen.snapshot.facts, FactKind.PREPARATION: done_on}
     _insert(connection, seen, FactKind.PREPARATION, [(done_on, "", "done")], actor, occasion)
-    _write(connection, seen, replace(seen.snapshot, facts=facts), FactKind.PREPARATION, actor, occasion)
+    write(connection, [_change(seen, replace(seen.snapshot, facts=facts), FactKind.PREPARATION, actor, occasion)])
     return True
 
 
@@ -68,15 +68,21 @@ def record_presence(
     present = _present(connection, seen)
     facts = {**seen.snapshot.facts, FactKind.PRESENCE: max(each.day for each in half_days)}
     after = replace(seen.snapshot, facts=facts, half_days=present)
-    _write(connection, seen, after, FactKind.PRESENCE, actor, occasion)
+    write(connection, [_change(seen, after, FactKind.PRESENCE, actor, occasion)])
     return present
 
 
-def record_note(connection: Connection, reference: str, text: str, actor: Actor, occasion: Occasion) -> None:
+def record_note(
+    connection: Connection, reference: str, text: str, actor: Actor, occasion: Occasion, key: str | None = None
+) -> Applied:
     """Record what the institute in charge (or IFC) notes on the transfer; its text stands with the journal's.
 
-    The latest counts. Raises NotFound, Refused (`not_yours`, `reason_given`, `handoff_accepted`, `erased`), LostRace.
+    The latest counts; a `key` used before gives the first result. Raises NotFound, Refused (`not_yours`,
+    `reason_given`, `handoff_accepted`, `erased`, `key_reused`), LostRace.
     """
+    request = Request(Subject.PARTICIPATION, Trigger.RECORD_FACT, text, {"fact": FactKind.NOTE.value}, key)
+    if before := done_before(connection, key, content_of(reference, request, actor)):
+        return before
     seen = _mine(read(connection, reference, actor), actor, occasion.at, _IN_CHARGE_OF_TRANSFER)
     if not text.strip():
         raise Refused("reason_given", state=seen.row.state, trigger=Trigger.RECORD_FACT)
@@ -86,7 +92,9 @@ def record_note(connection: Connection, reference: str, text: str, actor: Actor,
     today = seen.rules.calendar.local_day(occasion.at)
     _insert(connection, seen, FactKind.NOTE, [(today, "", "done")], actor, occasion)
     after = replace(seen.snapshot, facts={**seen.snapshot.facts, FactKind.NOTE: today})
-    _write(connection, seen, after, FactKind.NOTE, actor, occasion, text)
+    change = _change(seen, after, FactKind.NOTE, actor, occasion, request)
+    write(connection, [change])
+    return applied(change)
 
 
 def record_attendance(
@@ -100,7 +108,7 @@ def record_attendance(
         after = replace(seen.snapshot, facts={**facts, FactKind.ATTENDANCE: day})
     else:
         after = replace(seen.snapshot, facts=facts, transfer_session=None)
-    _write(connection, seen, after, FactKind.ATTENDANCE, actor, occasion)
+    write(connection, [_change(seen, after, FactKind.ATTENDANCE, actor, occasion)])
 
 
 _HOST = frozenset({Role.COORDINATOR, Role.SYSTEM, Role.COMPANY, Role.TEACHER})
@@ -174,17 +182,23 @@ _RELAY = {
 }
 
 
-def _write(
-    connection: Connection,
-    seen: Seen,
-    after: Snapshot,
-    kind: FactKind,
-    actor: Actor,
-    occasion: Occasion,
-    text: str = "",
-) -> None:
+def _change(
+    seen: Seen, after: Snapshot, kind: FactKind, actor: Actor, occasion: Occasion, request: Request | None = None
+) -> Change:
     state = seen.row.state
     entry = Pulled(Subject.PARTICIPATION, Trigger.RECORD_FACT, state, state, ())
     effects = (Effect.LOOK_AGAIN, *_RELAY.get(kind, ()))
-    change = Change(seen, after, actor, occasion, (entry,), effects=effects, reason=text, data={"fact": kind.value})
-    write(connection, [change])
+    said = request or Request(Subject.PARTICIPATION, Trigger.RECORD_FACT, data={"fact": kind.value})
+    content = content_of(seen.row.reference, said, actor)
+    return Change(
+        seen,
+        after,
+        actor,
+        occasion,
+        (entry,),
+        effects=effects,
+        reason=said.reason,
+        data=said.data,
+        key=said.key,
+        key_content=content,
+    )

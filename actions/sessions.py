@@ -3,12 +3,13 @@
 Presence marks the participation `transferred`; whoever was absent waits for another session.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Collection, Sequence
+from dataclasses import astuple, dataclass, replace
+from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, case, func, insert, select, update
+from sqlalchemy import Connection, Row, RowMapping, Select, case, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from actions.apply import Applied, Request, apply
@@ -16,7 +17,7 @@ from actions.change import Change
 from actions.editions import EDITION, Current
 from actions.facts import record_attendance
 from actions.occasion import Actor, Occasion
-from actions.people import ORGANISATION
+from actions.people import ORGANISATION, PARTY
 from actions.reading import Seen, not_before_the_last, read, read_rows, seen
 from actions.writing import PARTICIPATION, write
 from core.errors import LostRace, NotFound, Refused
@@ -43,27 +44,62 @@ class Details:
     capacity: int
 
 
-def plan(
-    connection: Connection, edition: Current, institute_id: int, details: Details, actor: Actor, occasion: Occasion
-) -> str:
-    """Plan a session of an institute; return its reference.
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A session planned, by its reference; `repeated` when the caller's key showed that it had been planned before."""
+
+    reference: str
+    repeated: bool = False
+
+
+def plan(  # the parts of a request, each with its name
+    connection: Connection,
+    edition: Current,
+    institute_id: int,
+    details: Details,
+    actor: Actor,
+    occasion: Occasion,
+    key: str | None = None,
+) -> Planned:
+    """Plan a session of an institute; a `key` that it used before gives the first result.
 
     Raises Refused (`not_yours`, `session_in_past`, `session_order`, `session_somewhere`, `session_link`,
-    `session_capacity`), LostRace.
+    `session_capacity`, `key_reused`), LostRace.
     """
     _in_charge(institute_id, actor)
+    content = _content(edition, details)
+    if key and (before := _planned_before(connection, institute_id, key, content)):
+        return before
     _possible(details, occasion)
     code = connection.execute(select(ORGANISATION.c.code).where(ORGANISATION.c.id == institute_id)).scalar_one()
     ours = (TRANSFER_SESSION.c.institute_id == institute_id, TRANSFER_SESSION.c.edition_id == edition.id)
     number = connection.execute(select(func.count()).where(*ours).select_from(TRANSFER_SESSION)).scalar_one() + 1
     reference = f"{code}-{edition.code}-{number:02d}"
-    values = {"reference": reference, "edition_id": edition.id, "institute_id": institute_id, **_columns(details)}
+    kept = {"key": f"{institute_id}/{key}", "key_content": content} if key else {}
+    names = {"reference": reference, "edition_id": edition.id, "institute_id": institute_id}
+    values = names | kept | _columns(details)
     try:
         with connection.begin_nested():
             connection.execute(insert(TRANSFER_SESSION).values(values))
-    except IntegrityError as error:  # somebody took the number meanwhile
+    except IntegrityError as error:  # somebody took the number, or used the key, meanwhile
         raise LostRace from error
-    return reference
+    return Planned(reference)
+
+
+def _content(edition: Current, details: Details) -> str:
+    """Return what a caller's key stands for: the same moments written with another offset are the same."""
+    moments = [each.astimezone(UTC).isoformat() for each in (details.starts_at, details.ends_at)]
+    return sha256(repr((edition.code, *moments, *astuple(details)[2:])).encode()).hexdigest()
+
+
+def _planned_before(connection: Connection, institute_id: int, key: str, content: str) -> Planned | None:
+    query = select(TRANSFER_SESSION).where(TRANSFER_SESSION.c.key == f"{institute_id}/{key}")
+    session = connection.execute(query).first()
+    if session is None:
+        return None
+    if session.key_content != content:
+        raise Refused("key_reused", key=key)
+    return Planned(session.reference, repeated=True)
 
 
 def change(connection: Connection, reference: str, details: Details, actor: Actor, occasion: Occasion) -> Sequence[str]:
@@ -107,19 +143,25 @@ def invite(
 ) -> Sequence[str]:
     """Invite participations that this institute accepted; return those newly invited (others were already).
 
+    Whoever is expected at another session is called off there first: nobody waits at two.
+
     Raises NotFound (`unknown_session`, `unknown_reference`), Refused (`not_yours`, `handoff_accepted`, `session_full`,
     `session_cancelled`, `session_over`, `attended`), LostRace. All are invited, or none.
     """
+    _lock(connection, reference, participations)
     session = _open(connection, reference, actor, occasion)
-    found = [_acceptable(connection, session, each, actor, occasion) for each in participations]
+    found = [_acceptable(connection, session, each, actor, occasion) for each in dict.fromkeys(participations)]
     new = [one for one in found if one.row.transfer_session_id != session.id]
     taken = len(_invited(connection, session.id)) + len(new)
     if taken > session.capacity:
         raise Refused("session_full", value=reference, capacity=session.capacity, taken=taken)
+    left = _call_off_elsewhere(connection, new, actor, occasion)
+    if left:
+        _raise_sequence(connection, {session.id})  # a calendar that dropped an earlier invitation takes this one
     entry = Pulled(Subject.PARTICIPATION, Trigger.INVITE, "", "", (Kind.TRANSFER_INVITATION,))
-    changes = [_entered(one, session, entry, actor, occasion) for one in new]
-    if changes:
-        write(connection, changes)
+    free = [read(connection, one.row.reference, actor) if one.row.reference in left else one for one in new]
+    if free:
+        write(connection, [_entered(one, session, entry, actor, occasion) for one in free])
     return [one.row.reference for one in new]
 
 
@@ -155,13 +197,34 @@ def listing(connection: Connection, edition: Current, institute_id: int | None =
     return connection.execute(query).all()
 
 
-def one(connection: Connection, reference: str, institute_id: int) -> Row[Any]:
-    """Return a session of an institute, as `listing` does. Raises NotFound (`unknown_session`)."""
-    ours = (TRANSFER_SESSION.c.reference == reference, TRANSFER_SESSION.c.institute_id == institute_id)
-    session = connection.execute(_counted().where(*ours)).first()
+def one(connection: Connection, reference: str, institute_id: int | None = None) -> Row[Any]:
+    """Return a session (of this institute), as `listing` does. Raises NotFound (`unknown_session`)."""
+    query = _counted().where(TRANSFER_SESSION.c.reference == reference)
+    if institute_id is not None:
+        query = query.where(TRANSFER_SESSION.c.institute_id == institute_id)
+    session = connection.execute(query).first()
     if session is None:
         raise NotFound("unknown_session", value=reference)
     return session
+
+
+def people(connection: Connection, session_id: int) -> Sequence[RowMapping]:
+    """Return who is invited to a session, of those still under way, by reference, and whether they were there."""
+    school = ORGANISATION.alias("school")
+    query = (
+        select(
+            PARTICIPATION.c.reference,
+            PARTY.c.first_name,
+            PARTY.c.last_name,
+            school.c.name.label("school"),
+            PARTICIPATION.c.state,
+            PARTICIPATION.c.attendance_on.is_not(None).label("attended"),
+        )
+        .join(PARTY, PARTY.c.id == PARTICIPATION.c.party_id)
+        .outerjoin(school, school.c.id == PARTICIPATION.c.school_id)
+        .where(PARTICIPATION.c.transfer_session_id == session_id, PARTICIPATION.c.state.in_(ON_THE_PATH))
+    )
+    return connection.execute(query.order_by(PARTICIPATION.c.reference)).mappings().all()
 
 
 def _counted() -> Select[Any]:
@@ -257,6 +320,38 @@ def _acceptable(connection: Connection, session: Row[Any], reference: str, actor
     if FactKind.ATTENDANCE in stands.snapshot.facts:
         raise Refused("attended", state=stands.row.state, trigger=Trigger.INVITE)
     return stands
+
+
+def _lock(connection: Connection, reference: str, participations: Sequence[str]) -> None:
+    """Lock this session and those that these people may leave for it, in one order: two moves must not deadlock."""
+    theirs = select(PARTICIPATION.c.transfer_session_id).where(
+        PARTICIPATION.c.reference.in_(participations), PARTICIPATION.c.transfer_session_id.is_not(None)
+    )
+    meant = (TRANSFER_SESSION.c.reference == reference) | TRANSFER_SESSION.c.id.in_(theirs)
+    query = select(TRANSFER_SESSION.c.id).where(meant).order_by(TRANSFER_SESSION.c.id)
+    connection.execute(query.with_for_update(of=TRANSFER_SESSION)).all()
+
+
+def _call_off_elsewhere(
+    connection: Connection, people: Sequence[Seen], actor: Actor, occasion: Occasion
+) -> frozenset[str]:
+    """Take back what invites these people to sessions that are still to come; return who was expected there."""
+    theirs = {one.row.transfer_session_id for one in people}
+    ahead = (TRANSFER_SESSION.c.id.in_(theirs), TRANSFER_SESSION.c.starts_at > occasion.at)
+    sessions = {row.id: row for row in connection.execute(select(TRANSFER_SESSION).where(*ahead))}
+    leaving = [one for one in people if one.row.transfer_session_id in sessions]
+    if leaving:
+        _raise_sequence(connection, sessions)
+        entry = Pulled(Subject.PARTICIPATION, Trigger.UNINVITE, "", "", (Kind.TRANSFER_CALLED_OFF,))
+        changes = [_entered(one, sessions[one.row.transfer_session_id], entry, actor, occasion) for one in leaving]
+        write(connection, changes)
+    return frozenset(one.row.reference for one in leaving)
+
+
+def _raise_sequence(connection: Connection, sessions: Collection[int]) -> None:
+    """Have calendars take what is said next of these sessions: they pass over what is not newer than what they know."""
+    raised = {"sequence": TRANSFER_SESSION.c.sequence + 1}
+    connection.execute(update(TRANSFER_SESSION).where(TRANSFER_SESSION.c.id.in_(sessions)).values(raised))
 
 
 def _entered(

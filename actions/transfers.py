@@ -7,20 +7,23 @@ does not exist. Whoever tells the same again is answered with the first result, 
 from sqlalchemy import Connection
 
 from actions import sessions
-from actions.answering import Answered, about, last_entry, noted_before, result_of
+from actions.answering import Answered, about, last_entry, noted_before, result_of, scoped
 from actions.facts import record_note
 from actions.occasion import Actor, Occasion
 from actions.receiving import Document
 from states.names import Trigger
 
 
-def note(connection: Connection, reference: str, text: str, actor: Actor, occasion: Occasion) -> Answered:
+def note(
+    connection: Connection, reference: str, text: str, actor: Actor, occasion: Occasion, key: str | None = None
+) -> Answered:
     """Note something on a transfer. Raises NotFound (`unknown_handoff`), Refused as `record_note`, LostRace."""
-    with about(connection, reference, Trigger.RECORD_FACT, actor) as own:
-        if before := noted_before(connection, own, text):
+    (organisation_id,) = actor.organisations
+    with about(connection, reference, Trigger.RECORD_FACT, actor, key) as own:
+        if key is None and (before := noted_before(connection, own, text)):
             return Answered(before, repeated=True)
-        record_note(connection, reference, text, actor, occasion)
-        return Answered(result_of(connection, own, last_entry(connection, own)), repeated=False)
+        noted = record_note(connection, reference, text, actor, occasion, scoped(organisation_id, key))
+        return Answered(result_of(connection, own, noted.seq), noted.repeated)
 
 
 def invite(connection: Connection, session: str, reference: str, actor: Actor, occasion: Occasion) -> Document | None:

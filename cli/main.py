@@ -81,6 +81,7 @@ GROUPS: dict[str, tuple[Command | None, dict[str, Command]]] = {
     "sessions": (
         sessions.listing,
         {
+            "show": sessions.show,
             "plan": sessions.plan,
             "change": sessions.change,
             "cancel": sessions.cancel,

@@ -85,6 +85,30 @@ def _tell(found: list[dict[str, Any]]) -> None:
     console.table(console.heading("sessions"), columns, rows, ("attended",), ("reference", "at", "invited"))
 
 
+def show(session: Session, as_json: AsJson = False, directory: Directory = None) -> None:
+    from actions.sessions import one, people
+
+    with reading(settings_of(directory)) as connection:
+        row = one(connection, session)
+        found = [{**each, "attended": bool(each["attended"])} for each in people(connection, row.id)]
+    document = {**_document(row), "people": found}
+    if as_json:
+        console.document(document)
+        return
+    _tell([document])
+    rows = [
+        (
+            each["reference"],
+            f"{each['first_name'] or ''} {each['last_name'] or ''}".strip(),
+            each["school"],
+            console.named("state", each["state"]),
+            console.named("yes_no", "yes") if each["attended"] else "",
+        )
+        for each in found
+    ]
+    console.table(console.heading("invited"), ("reference", "person", "school", "state", "attended"), rows, whole=("reference",))
+
+
 def plan(
     institute: OfInstitute,
     starts: Starts,
@@ -106,7 +130,8 @@ def plan(
 
     def work(connection: "Connection", acting: "Actor", occasion: "Occasion") -> str:
         whose = receiver_id(connection, institute)
-        return sessions.plan(connection, current(connection, edition), whose, details, acting, occasion)
+        planned = sessions.plan(connection, current(connection, edition), whose, details, acting, occasion)
+        return planned.reference
 
     reference = _do(work, by, at, directory)
     if as_json:

@@ -1,6 +1,5 @@
 """From notifications to what a message is rendered from: names are resolved when the message is claimed, not before."""
 
-import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,14 +13,14 @@ from actions.journal import JOURNAL, TEXTS
 from actions.people import CONTACT, ORGANISATION, PARTY
 from actions.places import SESSION, WISH
 from actions.reading import rules_for
-from actions.sessions import TRANSFER_SESSION
 from actions.webhooks import EVENT, WEBHOOK
 from actions.writing import DEADLINE, HANDOFF, NOTIFICATION, PARTICIPATION, PLACEMENT
 from core.clock import BRUSSELS
+from jobs.invitations import session_of, still_so
 from models import EditionRevision, table_of
 from models.around import AROUND, COMPANY, IFC, RECEIVER, RETURNED, SCHOOL
 from notifications.catalogue import CATALOGUE
-from notifications.envelope import Contact, Envelope, Item, Session
+from notifications.envelope import Contact, Envelope, Item
 from states.edition import EditionFile
 from states.names import HandoffStatus, Kind, PlacementStatus, Purpose, Role, StepAction, Subject, Trigger
 from states.rules import RuleKey, Rules
@@ -71,8 +70,6 @@ _OTHER_WORDS = (Trigger.RECORD_COMMENT.value, Trigger.REPLACE.value)
 _ABOUT_THE_ROUND_BEFORE = frozenset({Kind.HANDOFF_DECLINED, Kind.HANDOFF_TIMED_OUT})
 
 # Messages about a place that is held no more still name it; all others name only a confirmed one.
-_INVITES = frozenset({Kind.TRANSFER_INVITATION, Kind.TRANSFER_MOVED})
-_ABOUT_A_SESSION = _INVITES | {Kind.TRANSFER_CALLED_OFF}
 _NAMES_PAST_PLACE = frozenset(
     {
         Kind.PLACE_LOST,
@@ -154,7 +151,8 @@ class _Desk:
             Subject.HANDOFF: row.handoff,
             Subject.RETURN: row.returned,
         }.get(spec.about or Subject.PARTICIPATION, row.state)
-        return spec.is_true_in(str(status)) and _is_meant(kind, row) and self._still_invited(kind, notification)
+        meant = spec.is_true_in(str(status)) and _is_meant(kind, row)
+        return meant and still_so(self.connection, kind, notification, row.transfer_session_id, self.at)
 
     def choose(self, role: Role, party_id: int | None, organisation_id: int | None) -> Chosen | None:
         """Return the first valid contact by rank; else IFC's desk, which then sees that somebody cannot be reached."""
@@ -246,41 +244,9 @@ class _Desk:
             state=row.state,
             cause=(row.because_before or None) if before else None,
             missing=_missing(kind, row),
-            session=self._session(kind, notification),
+            session=session_of(self.connection, kind, notification),
             answered=row.answers_on is not None,
             to_be_seen=row.drawn_on is not None and row.interview_on is None,
-        )
-
-    def _still_invited(self, kind: Kind, notification: Row[Any]) -> bool:
-        """Tell whether the session is still ahead, and the person's: an invitation must not follow its own end."""
-        if kind not in _INVITES:
-            return True
-        found = self._session_row(notification)
-        row = self.rows[notification.participation_id]
-        return bool(found.id == row.transfer_session_id and found.starts_at > self.at)
-
-    def _session_row(self, notification: Row[Any]) -> Row[Any]:
-        """Return the transfer session that the journal entry names, as it stands now."""
-        entry = select(JOURNAL.c.data).where(
-            JOURNAL.c.chain == "participation",
-            JOURNAL.c.chain_id == notification.participation_id,
-            JOURNAL.c.seq == notification.seq,
-        )
-        reference = json.loads(self.connection.execute(entry).scalar_one())["session"]
-        known = select(TRANSFER_SESSION).where(TRANSFER_SESSION.c.reference == reference)
-        return self.connection.execute(known).one()
-
-    def _session(self, kind: Kind, notification: Row[Any]) -> Session | None:
-        if kind not in _ABOUT_A_SESSION:
-            return None
-        found = self._session_row(notification)
-        return Session(
-            reference=found.reference,
-            sequence=found.sequence,
-            starts=found.starts_at,
-            ends=found.ends_at,
-            place=found.place,
-            url=found.url,
         )
 
     def _contact(self, kind: Kind, row: Row[Any]) -> Contact | None:

@@ -28,6 +28,8 @@ class Handoff(SQLModel, table=True):
         one_of("status", HandoffStatus),
         one_of("purpose", Purpose),
         CheckConstraint(f"receiver_id IS NOT NULL OR NOT ({among('status', _ADDRESSED)})", name="addressed"),
+        # IFC answers to nobody's limit: no table of a return knows that status
+        CheckConstraint(f"status <> '{HandoffStatus.TIMED_OUT}' OR NOT ({_RETURNED})", name="return_in_time"),
         index_where("uq_handoff_open", "participation_id", "purpose", where=among("status", _OPEN), unique=True),
         index_where("ix_handoff_look_at", "look_at", where="look_at IS NOT NULL"),
         Index("ix_handoff_receiver_id_status", "receiver_id", "status"),
@@ -57,7 +59,8 @@ class TransferSession(SQLModel, table=True):
     """A half-day or a day on which an institute relates what was learnt to the curricula, with those it invites.
 
     Who is invited stands on the participation (`transfer_session_id`). `sequence` is the calendar entry's, raised with
-    each change. A cancelled one stays, so that it can be told.
+    each change. A cancelled one stays, so that it can be told. `key` is its planner's, for a call that is repeated:
+    `key_content` is the SHA-256 of what was asked with it.
     """
 
     __tablename__ = "transfer_session"
@@ -80,3 +83,5 @@ class TransferSession(SQLModel, table=True):
     url: str = ""
     capacity: int
     sequence: int = 0
+    key: str | None = Field(default=None, unique=True)
+    key_content: str | None = None

@@ -34,6 +34,8 @@ class Session:
     ends: datetime
     place: str = ""
     url: str = ""
+    cancelled: bool = False
+    """For everybody: whoever is only expected elsewhere is called off too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

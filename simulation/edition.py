@@ -251,7 +251,7 @@ class Simulation:
         for one in coming:
             if one.invited < one.capacity:
                 return str(one.reference)
-        return sessions.plan(connection, edition, institute, self._details(act, len(found)), who, occasion)
+        return sessions.plan(connection, edition, institute, self._details(act, len(found)), who, occasion).reference
 
     def _details(self, act: Act, known: int) -> sessions.Details:
         """A morning two or three weeks ahead, every third one remote."""

@@ -197,6 +197,8 @@ def upgrade() -> None:
         sa.Column("url", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("capacity", sa.Integer(), nullable=False),
         sa.Column("sequence", sa.Integer(), nullable=False),
+        sa.Column("key", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("key_content", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.CheckConstraint("place <> '' OR url <> ''", name=op.f("ck_transfer_session_somewhere")),
         sa.CheckConstraint("status IN ('planned', 'cancelled')", name=op.f("ck_transfer_session_status")),
         sa.CheckConstraint("capacity > 0", name=op.f("ck_transfer_session_capacity")),
@@ -204,6 +206,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["edition_id"], ["edition.id"], name=op.f("fk_transfer_session_edition_id")),
         sa.ForeignKeyConstraint(["institute_id"], ["organisation.id"], name=op.f("fk_transfer_session_institute_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_transfer_session")),
+        sa.UniqueConstraint("key", name=op.f("uq_transfer_session_key")),
         sa.UniqueConstraint("reference", name=op.f("uq_transfer_session_reference")),
     )
     op.create_index("ix_transfer_session_institute_id", "transfer_session", ["institute_id", "starts_at"], unique=False)
@@ -360,6 +363,9 @@ def upgrade() -> None:
             sa.Column("packet_hash", sqlmodel.sql.sqltypes.AutoString(), nullable=False, server_default="")
         )
         batch.create_foreign_key("fk_handoff_edition_id", "edition", ["edition_id"], ["id"])
+        batch.create_check_constraint(
+            op.f("ck_handoff_return_in_time"), "status <> 'timed_out' OR NOT (purpose = 'evaluation')"
+        )
         batch.create_index(
             "ix_handoff_returned",
             ["sender_id", "id", "status", "edition_id", "changed_at"],
@@ -417,6 +423,7 @@ def downgrade() -> None:
         batch.drop_index("ix_handoff_returned")
         batch.drop_index("ix_handoff_received")
         batch.drop_constraint("fk_handoff_edition_id", type_="foreignkey")
+        batch.drop_constraint(op.f("ck_handoff_return_in_time"), type_="check")
         batch.drop_column("edition_id")
         batch.drop_column("changed_at")
         batch.drop_column("sent_back")

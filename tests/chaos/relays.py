@@ -138,7 +138,7 @@ def _written_at_once(connection: Connection, changes: Mapping[int, Change]) -> d
             writing.write(connection, list(changes.values()))
     except LostRace as lost:
         return dict.fromkeys(changes, lost)
-    return {key: applying._applied(change) for key, change in changes.items()}
+    return {key: applying.applied(change) for key, change in changes.items()}
 
 
 def _naked(statement: Update, conditions: int) -> Update:
@@ -183,7 +183,7 @@ def _meet(connection: Connection, institute: int) -> None:
     people = dict(connection.execute(ours).tuples().all())
     act_each(connection, list(people), Request(Subject.HANDOFF, Trigger.ACCEPT), who, before)
     details = sessions.Details(_MET_AT, _OVER_AT, "Namur", "", RETURNING)
-    session = sessions.plan(connection, editions.current(connection), institute, details, who, before)
+    session = sessions.plan(connection, editions.current(connection), institute, details, who, before).reference
     sessions.invite(connection, session, list(people.values()), who, before)
     for reference in people.values():
         facts.record_note(connection, reference, "Lien avec le référentiel.", who, after)

@@ -47,7 +47,7 @@ def written(world: World, change: Change) -> Applied:
     """Write what was decided earlier. Raises LostRace."""
     with world.engine.begin() as connection:
         write(connection, [change])
-    return applying._applied(change)
+    return applying.applied(change)
 
 
 def meanwhile(world: World, work: Callable[[World], object]) -> bool:

@@ -173,7 +173,7 @@ def test_same_key_at_once_on_two_rows_is_done_on_one_and_refused_on_the_other(
 ) -> None:
     with a_world(databases, database_kind, tmp_path) as world:
         both_here = Barrier(2)
-        known = applying._known
+        known = applying.done_before
 
         def together(*arguments: Any) -> Any:
             found = known(*arguments)
@@ -181,7 +181,7 @@ def test_same_key_at_once_on_two_rows_is_done_on_one_and_refused_on_the_other(
                 met(both_here)
             return found
 
-        monkeypatch.setattr(applying, "_known", together)
+        monkeypatch.setattr(applying, "done_before", together)
         outcomes = at_once(2, lambda number: _keyed(world, (AMELIE, BASILE)[number]))
 
         assert sorted(type(outcome).__name__ for outcome in outcomes) in (

@@ -51,6 +51,18 @@ def test_session_is_planned_filled_and_its_presence_confirms_the_transfer(accept
     }
 
 
+def test_session_shows_whom_it_invites(accepted: str, done: Call) -> None:
+    session = plan(done)
+    done("sessions", "invite", session, ZOE, "--by", INSTITUTE, *AT)
+
+    shown = done("sessions", "show", session, "--json").json
+    for_people = done("sessions", "show", session).out
+
+    assert (shown["reference"], shown["invited"]) == (session, 1)
+    assert [(each["reference"], each["attended"]) for each in shown["people"]] == [(ZOE, False)]
+    assert all(word in for_people for word in (session, "Zoé", "immersion faite"))
+
+
 def test_sessions_are_listed_for_people(accepted: str, done: Call) -> None:
     nothing = done("sessions").out
     session = plan(done)

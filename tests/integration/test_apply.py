@@ -306,7 +306,7 @@ def test_refused_act_keeps_no_key(world: World) -> None:
 def test_same_key_is_a_fault_when_keys_are_not_looked_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Control: the database still refuses a key twice, but as a race lost instead of with the first result."""
     correct(world, key="k")
-    monkeypatch.setattr(applying, "_known", lambda *_: None)
+    monkeypatch.setattr(applying, "done_before", lambda *_: None)
 
     with pytest.raises(LostRace):
         correct(world, key="k")

@@ -46,7 +46,7 @@ def plan(world: World, reference: str = AMELIE, role: Role = Role.INSTITUTE, **c
         who = worlds.own(connection, role, reference)
         institute = next(iter(worlds.own(connection, Role.INSTITUTE, reference).organisations))
         edition = editions.current(connection)
-        return sessions.plan(connection, edition, institute, details(**changes), who, occasion(INVITED_AT))
+        return sessions.plan(connection, edition, institute, details(**changes), who, occasion(INVITED_AT)).reference
 
 
 def invite(
@@ -149,7 +149,7 @@ def test_held_record_is_accepted_by_itself_once_the_institute_completes_it(world
         who = worlds.own(connection, Role.INSTITUTE, AMELIE)
         institute, edition = next(iter(who.organisations)), editions.current(connection)
         given = details(starts_at=later, ends_at=later + timedelta(hours=2))
-        session = sessions.plan(connection, edition, institute, given, who, occasion(at + timedelta(hours=3)))
+        session = sessions.plan(connection, edition, institute, given, who, occasion(at + timedelta(hours=3))).reference
     invite(world, session, AMELIE, at=at + timedelta(hours=4))
     attend(world, session, at=later + timedelta(hours=2))
     world.tick(later + timedelta(hours=3))

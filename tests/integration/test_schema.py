@@ -99,6 +99,8 @@ ROWS: dict[str, list[Row]] = {
             "url": "",
             "capacity": 12,
             "sequence": 0,
+            "key": "3/a1",
+            "key_content": "0" * 64,
         }
     ],
     "participation": [
@@ -530,10 +532,12 @@ REFUSED: list[tuple[str, str, Row]] = [
         for s in ("offered", "accepted")
     ),
     # a session takes place, somewhere, for somebody
-    ("uq_transfer_session_reference", "transfer_session", {}),
-    ("ck_transfer_session_in_order", "transfer_session", {"reference": "FCC-02", "ends_at": AT}),
-    ("ck_transfer_session_somewhere", "transfer_session", {"reference": "FCC-02", "place": ""}),
-    ("ck_transfer_session_capacity", "transfer_session", {"reference": "FCC-02", "capacity": 0}),
+    ("ck_handoff_return_in_time", "handoff", {"purpose": "evaluation", "status": "timed_out"}),
+    ("uq_transfer_session_reference", "transfer_session", {"key": None}),
+    ("uq_transfer_session_key", "transfer_session", {"reference": "FCC-02"}),
+    ("ck_transfer_session_in_order", "transfer_session", {"reference": "FCC-02", "key": None, "ends_at": AT}),
+    ("ck_transfer_session_somewhere", "transfer_session", {"reference": "FCC-02", "key": None, "place": ""}),
+    ("ck_transfer_session_capacity", "transfer_session", {"reference": "FCC-02", "key": None, "capacity": 0}),
     # people and organisations are who they are, once
     ("uq_party_email", "party", {}),
     ("uq_organisation_kind_code", "organisation", {}),

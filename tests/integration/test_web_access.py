@@ -90,6 +90,7 @@ TABLE: dict[tuple[str, str], tuple[Build, object, tuple[int, ...]]] = {
     ("POST", f"{DAY}/decline"): (only_own, DECLINE, (401, 200, 404, 401, 401)),
     ("GET", "/api/v1/sessions"): (to_come, None, (401, 200, 200, 401, 401)),
     ("POST", "/api/v1/sessions"): (to_come, PLAN, (401, 201, 201, 401, 401)),
+    ("GET", SESSION): (to_come, None, (401, 200, 404, 401, 401)),
     ("PUT", SESSION): (to_come, PLAN, (401, 200, 404, 401, 401)),
     ("POST", f"{SESSION}/cancel"): (to_come, CALL_OFF, (401, 200, 404, 401, 401)),
     ("POST", f"{SESSION}/invitations"): (to_come, INVITE, (401, 200, 404, 401, 401)),

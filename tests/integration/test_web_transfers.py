@@ -1,5 +1,6 @@
 """Packets, batches, sessions, notes and returns by the API: what they say, and what they leave behind."""
 
+import email.policy
 import hashlib
 import io
 import json
@@ -8,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import icalendar
 import pytest
 from jsonschema import Draft202012Validator
 from openpyxl import load_workbook
@@ -261,6 +263,89 @@ def test_session_moved_and_called_off_is_told_to_those_invited(taken: Site) -> N
     assert (told(taken, "transfer_moved"), told(taken, "transfer_called_off")) == ([2], [2])
 
 
+def test_whoever_is_invited_to_another_session_is_called_off_the_first_and_may_come_back(taken: Site) -> None:
+    """Each calendar entry is newer than the one before it: a calendar would pass over any other."""
+    second = SESSION.replace("-01", "-02")
+    for _ in range(2):
+        taken.call("POST", "/sessions", json=PLAN)
+    entries: list[tuple[str, str, int]] = []
+    for day, session in enumerate((SESSION, second, SESSION)):
+        taken.now = worlds.ACCEPTED_AT + timedelta(days=day, hours=1)
+        taken.call("POST", f"{session}/invitations", json={"references": [BASILE]})
+        taken.world.tick(taken.now)
+        entries += [entry for entry in calendar_entries(taken) if entry not in entries]
+
+    first, other = OWN_SESSION, OWN_SESSION.replace("-01", "-02")
+    assert [(name, method) for name, method, _ in entries] == [
+        (first, "REQUEST"),
+        *[(first, "CANCEL"), (other, "REQUEST")],
+        *[(other, "CANCEL"), (first, "REQUEST")],
+    ]
+    for name in (first, other):
+        numbers = [number for its, _, number in entries if its == name]
+        assert numbers == sorted(set(numbers))
+    listed = taken.call("GET", "/sessions").json()["items"]
+    assert [(each["reference"], each["invited"]) for each in listed] == [(first, 1), (other, 0)]
+    assert_sound(taken.world)
+
+
+def test_whoever_moves_away_and_back_before_any_mail_left_gets_one_invitation(taken: Site) -> None:
+    for _ in range(2):
+        taken.call("POST", "/sessions", json=PLAN)
+    for session in (SESSION, SESSION.replace("-01", "-02"), SESSION):
+        taken.call("POST", f"{session}/invitations", json={"references": [BASILE]})
+
+    taken.world.tick(taken.now)
+
+    assert [(name, method) for name, method, _ in calendar_entries(taken)] == [(OWN_SESSION, "REQUEST")]
+
+
+def test_session_planned_again_with_the_same_key_is_the_first_one(taken: Site) -> None:
+    """The same moments with another offset are the same content; another institute's key is another key."""
+    key = {"Idempotency-Key": "a1"}
+    in_utc = {**PLAN, "starts_at": "2018-12-19T12:00:00Z", "ends_at": "2018-12-19T15:00:00Z"}
+
+    first = taken.call("POST", "/sessions", json=PLAN, headers=key)
+    again = taken.call("POST", "/sessions", json=in_utc, headers=key)
+    other_content = taken.call("POST", "/sessions", json={**PLAN, "capacity": 3}, headers=key)
+    other_institute = taken.call("POST", "/sessions", OTHER, json=PLAN, headers=key)
+
+    assert (again.status_code, again.json()) == (201, first.json())
+    assert [answer.headers.get("Idempotent-Replayed") for answer in (first, again)] == [None, "true"]
+    assert (other_content.status_code, other_content.json()["refused"]["code"]) == (409, "key_reused")
+    assert (other_institute.status_code, other_institute.json()["reference"]) == (201, "FCC-MINI-01")
+    assert len(taken.call("GET", "/sessions").json()["items"]) == 1
+
+
+def test_session_tells_whom_it_invites_and_who_was_there(taken: Site) -> None:
+    taken.call("POST", "/sessions", json=PLAN)
+    taken.call("POST", f"{SESSION}/invitations", json={"references": [AMELIE, BASILE]})
+    taken.now = TRANSFERRED_AT
+    taken.call("POST", f"{SESSION}/attendance", json={"people": [{"reference": AMELIE, "present": True}]})
+
+    session = taken.call("GET", SESSION).json()
+    others = taken.call("GET", SESSION, OTHER)
+
+    assert (session["invited"], session["attended"]) == (2, 1)
+    told = [(each["reference"], each["state"], each["attended"]) for each in session["people"]]
+    assert told == [(AMELIE, "transferred", True), (BASILE, "immersed", False)]
+    assert all(each["teacher"] and each["school"] for each in session["people"])
+    assert (others.status_code, others.json()["refused"]["code"]) == (404, "unknown_session")
+
+
+def calendar_entries(site: Site) -> list[tuple[str, str, int]]:
+    """Return session, method and sequence of every calendar entry that left, called-off ones first within a tick."""
+    found = []
+    for mail in site.world.mails().values():
+        for part in email.message_from_bytes(mail, policy=email.policy.default).walk():
+            if part.get_content_type() == "text/calendar":
+                calendar = icalendar.Calendar.from_ical(part.get_content())
+                (event,) = calendar.walk("VEVENT")
+                number = int(str(event["sequence"]))
+                found.append((str(event["uid"]).partition(".")[0], str(calendar["method"]), number))
+    return sorted(found, key=lambda entry: (entry[1], entry[0]))
+
+
 def test_whoever_cannot_be_invited_is_told_and_the_others_are_invited(taken: Site) -> None:
     """Céline is FCC's, Désiré has no handoff, one reference is nobody's: all three look alike."""
     taken.call("POST", "/sessions", json={**PLAN, "capacity": 1})
@@ -356,6 +441,20 @@ def test_note_is_kept_once_however_often_it_is_told(taken: Site) -> None:
     assert repeated == [None, "true", None]
     assert taken.world.one("SELECT count(*) FROM fact WHERE kind = 'note'") == 2
     assert_sound(taken.world)
+
+
+def test_note_with_a_key_is_kept_once_though_another_came_between(taken: Site) -> None:
+    first = taken.act("note", json=NOTE, headers={"Idempotency-Key": "n1"})
+    between = taken.act("note", json={"text": "Autre chose."})
+    again = taken.act("note", json=NOTE, headers={"Idempotency-Key": "n1"})
+    other = taken.act("note", json={"text": "Encore autre chose."}, headers={"Idempotency-Key": "n1"})
+
+    assert (again.status_code, again.json()) == (200, first.json())
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert between.json()["seq"] == first.json()["seq"] + 1
+    assert (other.status_code, other.json()["refused"]["code"]) == (409, "key_reused")
+    assert "n1" in other.json()["refused"]["reason"]
+    assert "/" not in other.json()["refused"]["reason"]
 
 
 def test_note_before_the_handoff_is_accepted_says_where_it_stands(site: Site) -> None:

@@ -89,7 +89,7 @@ def a_session(world: World, starts: datetime, reference: str) -> None:
         occasion = Occasion(worlds.ACCEPTED_AT, worlds.ACCEPTED_AT)
         (institute,) = who.organisations
         details = sessions.Details(starts, starts + timedelta(hours=3), "Namur", "", 2)
-        planned = sessions.plan(connection, editions.current(connection), institute, details, who, occasion)
+        planned = sessions.plan(connection, editions.current(connection), institute, details, who, occasion).reference
         sessions.invite(connection, planned, [reference], who, occasion)
         assert planned == OWN_SESSION
 

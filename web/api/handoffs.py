@@ -148,7 +148,9 @@ def complete_handoff(
     response_model=Done,
     responses=ACT,
 )
-def note_on_transfer(here: Here, caller: Caller, reference: Reference, body: NoteText, response: Response) -> Document:
+def note_on_transfer(
+    here: Here, caller: Caller, reference: Reference, body: NoteText, response: Response, key: IdempotencyKey = None
+) -> Document:
     """Say what the transfer was about; IFC reads it before the evaluation, and the last one counts.
 
     Noting the same again gives the first result.
@@ -156,7 +158,7 @@ def note_on_transfer(here: Here, caller: Caller, reference: Reference, body: Not
     occasion = here.occasion()
     done = attempt(
         here.workshop.engine,
-        lambda connection: transfers.note(connection, known(reference), body.text, caller.actor, occasion),
+        lambda connection: transfers.note(connection, known(reference), body.text, caller.actor, occasion, key),
     )
     mark_repeated(response, repeated=done.repeated)
     return done.result

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
-from sqlalchemy import Connection, Row
+from fastapi import APIRouter, Path, Query, Response
+from sqlalchemy import Connection, Row, RowMapping
 
 from actions import sessions, transfers
 from actions.editions import Current, current
@@ -17,13 +17,14 @@ from actions.receiving import Document
 from core.clock import iso
 from core.errors import NotFound, ProductError, UsageError
 from jobs.attempts import attempt
-from web.api.common import BODY, COMMON, PREFIX, known, outcome
+from web.api.common import BODY, COMMON, PREFIX, IdempotencyKey, known, mark_repeated, outcome
 from web.api.shapes import (
     Attendance,
     Invitations,
     Outcomes,
     Session,
     SessionChange,
+    SessionDetail,
     SessionList,
     SessionPlan,
     SessionTold,
@@ -69,17 +70,35 @@ def list_sessions(here: Here, caller: Caller, edition: EditionCode = None) -> Do
     response_model=Session,
     responses=_PLAN,
 )
-def plan_session(here: Here, caller: Caller, body: SessionPlan) -> Document:
-    """It gets a reference, and nobody is invited yet. Each call plans another one: look before you repeat a call."""
+def plan_session(
+    here: Here, caller: Caller, body: SessionPlan, response: Response, key: IdempotencyKey = None
+) -> Document:
+    """It gets a reference, and nobody is invited yet. Without a key, each call plans another one."""
     occasion = here.occasion()
 
-    def work(connection: Connection) -> Row[Any]:
-        edition = _edition(connection, body.edition)
-        whose = caller.organisation_id
-        reference = sessions.plan(connection, edition, whose, _details(body), caller.actor, occasion)
-        return sessions.one(connection, reference, whose)
+    def work(connection: Connection) -> tuple[sessions.Planned, Row[Any]]:
+        edition, whose = _edition(connection, body.edition), caller.organisation_id
+        planned = sessions.plan(connection, edition, whose, _details(body), caller.actor, occasion, key)
+        return planned, sessions.one(connection, planned.reference, whose)
 
-    return _document(attempt(here.workshop.engine, work))
+    planned, row = attempt(here.workshop.engine, work)
+    mark_repeated(response, repeated=planned.repeated)
+    return _document(row)
+
+
+@router.get(
+    "/{session}",
+    operation_id="get_session",
+    summary="Fetch a session and those it invites",
+    response_model=SessionDetail,
+    responses=COMMON | refusals(_404="Your institute has no session of this reference."),
+)
+def get_session(here: Here, caller: Caller, session: Reference) -> Document:
+    """Say when and where it is, who is invited, and who was there."""
+    with reading(here.workshop.engine) as connection:
+        row = _own(connection, caller, session)
+        found = sessions.people(connection, row.id)
+    return {**_document(row), "people": [_invited(each) for each in found]}
 
 
 @router.put(
@@ -164,6 +183,12 @@ def _edition(connection: Connection, code: str | None) -> Current:
 
 def _details(given: SessionChange) -> sessions.Details:
     return sessions.Details(given.starts_at, given.ends_at, given.place, given.url, given.capacity)
+
+
+def _invited(row: RowMapping) -> Document:
+    teacher = " ".join(row[name] for name in ("first_name", "last_name") if row[name])
+    plain = {name: row[name] for name in ("reference", "school", "state")}
+    return {**plain, "teacher": teacher, "attended": bool(row["attended"])}
 
 
 def _document(row: Row[Any]) -> Document:

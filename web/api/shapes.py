@@ -19,7 +19,7 @@ from pydantic_core import PydanticCustomError
 from core.clock import parse_moment
 from core.errors import UsageError
 from notifications.plain import squeeze
-from states.names import Cause, HandoffStatus, Purpose, Trigger
+from states.names import Cause, HandoffStatus, Purpose, State, Trigger
 from web.api.cursors import Cursor, read_cursor
 
 _FIRST_YEAR, _LAST_YEAR = 2000, 2100
@@ -403,6 +403,22 @@ class Session(BaseModel):
     capacity: int
     invited: Annotated[int, Field(description="How many are invited, of those still under way.")]
     attended: Annotated[int, Field(description="How many of them were there.")]
+
+
+class Invited(BaseModel):
+    """Somebody who is invited to a session."""
+
+    reference: Annotated[str, Field(examples=["2018-2019-0042"])]
+    teacher: Annotated[str, Field(description="First and last name.")]
+    school: str | None
+    state: State
+    attended: bool
+
+
+class SessionDetail(Session):
+    """A transfer session with those it invites."""
+
+    people: Annotated[list[Invited], Field(description="Those still under way, by reference.")]
 
 
 class SessionList(BaseModel):
