@@ -67,8 +67,8 @@ def current(connection: Connection, code: str | None = None) -> Current:
 def load(connection: Connection, file: EditionFile, actor: Actor, occasion: Occasion) -> Loaded:
     """Store the file as a revision if it says something new.
 
-    Raises InvalidFile (`edition_idle_message`); Refused (`edition_running`, with what changed) when deadlines of the
-    edition are running: they are not touched by loading a file.
+    Raises InvalidFile (`edition_idle_message`); Refused (`edition_running`, with what changed, or `only_routes_change`)
+    when deadlines of the edition are running: they are not touched by loading a file.
     """
     if idle := list(_idle_messages(file)):
         raise InvalidFile(f"{file.code}.toml", idle)
@@ -85,7 +85,8 @@ def load(connection: Connection, file: EditionFile, actor: Actor, occasion: Occa
     if not changes:
         return Loaded(file.code, "unchanged", latest.number)
     if running := _running(connection, edition.id):
-        raise Refused("edition_running", edition=file.code, count=running, changes=changes)
+        code = "only_routes_change" if all(each.startswith("routes[") for each in changes) else "edition_running"
+        raise Refused(code, edition=file.code, count=running, changes=changes)
     _retire_contacts(connection, EditionFile.model_validate_json(latest.content), file)
     loaded = Loaded(file.code, "revised", latest.number + 1, changes)
     return _stored(connection, file, loaded, edition.id, actor, occasion)

@@ -92,7 +92,7 @@ class _Desk:
                 answer_by=_answer_by(change),
             ),
             edition=parts.Edition(code=person.edition, title=person.edition_title),
-            teacher=_teacher(person),
+            teacher=_teacher(person, change.seen.rules.basin(person.basin)),
             school=parts.Organisation(code=person.school, name=person.school_name) if person.school else None,
             company=self._company(person),
             immersion=self._immersion(change, person),
@@ -144,7 +144,7 @@ def _answer_by(change: Change) -> date | None:
     return alerts[0] if alerts else days[-1][1] if days else None
 
 
-def _teacher(person: Row[Any]) -> parts.Teacher:
+def _teacher(person: Row[Any], basin: str) -> parts.Teacher:
     return parts.Teacher(
         name=f"{person.first_name} {person.last_name}".strip(),
         email=person.email,
@@ -152,7 +152,7 @@ def _teacher(person: Row[Any]) -> parts.Teacher:
         kind=ParticipantKind(person.kind),
         network=Network(person.network) if person.network else None,
         education=Education(person.education) if person.education else None,
-        basin=person.basin,
+        basin=basin,
         courses=person.courses,
     )
 

@@ -84,6 +84,7 @@ def story(connection: Connection, reference: str, at: datetime | None = None) ->
         "network": row.network,
         "education": row.education,
         "basin": row.basin,
+        "basin_name": rules.basin(row.basin),
         "team": row.team,
         "place": _place(row),
         "half_days": row.half_days,

@@ -106,7 +106,9 @@ def show(session: Session, as_json: AsJson = False, directory: Directory = None)
         )
         for each in found
     ]
-    console.table(console.heading("invited"), ("reference", "person", "school", "state", "attended"), rows, whole=("reference",))
+    console.table(
+        console.heading("invited"), ("reference", "person", "school", "state", "attended"), rows, whole=("reference",)
+    )
 
 
 def plan(

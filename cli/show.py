@@ -42,7 +42,10 @@ def _header(told: Told) -> Iterator[tuple[str, str]]:
     yield heading("reference"), f"{told['reference']}, {heading('edition').lower()} {told['edition']}"
     yield heading("person"), ", ".join(part for part in (teacher["name"], kind, teacher["email"]) if part)
     if school:
-        yield heading("school"), ", ".join(part for part in (school["name"], told["network"], told["basin"]) if part)
+        yield (
+            heading("school"),
+            ", ".join(part for part in (school["name"], told["network"], told["basin_name"]) if part),
+        )
     yield heading("state"), f"{console.named('state', told['state'])} ({console.when(told['since'])})"
     yield heading("owner"), told["owner_name"]
     yield heading("place"), _place(told["place"])

@@ -19,7 +19,8 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="ENTRAPPRENDRE_", env_file=".env", extra="ignore", frozen=True)
 
-    database_url: str = "sqlite:///var/entrapprendre.db"
+    var: Path = Field(default=Path("var"), description="where database, inbox, mail, seals, Prefect's own data stand")
+    database_url: str = Field(default_factory=lambda known: f"sqlite:///{known.get('var', 'var')}/entrapprendre.db")
     secret_key: SecretStr = SecretStr("")
     public_url: str = "http://127.0.0.1:8000"
     mail: Literal["file"] = "file"
@@ -27,7 +28,6 @@ class Settings(BaseSettings):
     timezone: str = "Europe/Brussels"
     locale: Literal["fr"] = "fr"
     webhook_allow: str = Field(default="", description="hosts, networks (CIDR) that webhooks may go to as they are")
-    var: Path = Field(default=Path("var"), description="where inbox, mail, seals and Prefect's own data stand")
 
     @field_validator("mail_from")
     @classmethod

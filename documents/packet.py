@@ -85,7 +85,7 @@ class Teacher(_Part):
     kind: ParticipantKind = Field(description="Function, as a stable code.")
     network: Network | None = Field(description="School network; null for people without one.")
     education: Education | None = Field(description="Ordinary or special education; null when neither applies.")
-    basin: str = Field(description="Geographic basin; empty when not known.")
+    basin: str = Field(description="Geographic basin, by its name; empty when not known.")
     courses: str = Field(description="Courses given, in the person's own words; may be empty.")
 
 

@@ -173,9 +173,14 @@ def _company(company: Company | None, say: _Say) -> Section:
 def _immersion(immersion: Immersion, say: _Say) -> Section:
     if not immersion.days:
         return Section(say("immersion"), say.pairs(day=say("no_day")))
+    half_days = f"{immersion.half_days_present} {say('of')} {immersion.half_days_planned}"
+    if not any(day.am or day.pm for day in immersion.days):  # attested in all, or not at all: a grid would say neither
+        known = f"{half_days}, {say('attested_in_all')}" if immersion.half_days_present else say("unrecorded")
+        days = ", ".join(say.words.day(day.date) for day in immersion.days)
+        return Section(say("immersion"), say.pairs(days=days, half_days=known))
     return Section(
         say("immersion"),
-        say.pairs(half_days=f"{immersion.half_days_present} {say('of')} {immersion.half_days_planned}"),
+        say.pairs(half_days=half_days),
         say.head("day", "morning", "afternoon", wide="day"),
         [(say.words.day(day.date), _presence(day.am, say), _presence(day.pm, say)) for day in immersion.days],
     )

@@ -22,6 +22,7 @@ from models.around import AROUND, COMPANY, IFC, RECEIVER, RETURNED, SCHOOL
 from notifications.catalogue import CATALOGUE
 from notifications.envelope import Contact, Envelope, Item
 from states.edition import EditionFile
+from states.edition_evaluation import questions_of
 from states.names import HandoffStatus, Kind, PlacementStatus, Purpose, Role, StepAction, Subject, Trigger
 from states.rules import RuleKey, Rules
 from states.tables import process_for
@@ -62,6 +63,8 @@ _SHOWS_REASON = frozenset(
         Kind.PARTICIPATION_CORRECTED,
     }
 )
+
+_ASKS_THE_QUESTIONS = frozenset({Kind.EVALUATION_REQUESTED, Kind.EVALUATION_REMINDER})
 
 # Words of the journal that are no reason for what comes after them.
 _OTHER_WORDS = (Trigger.RECORD_COMMENT.value, Trigger.REPLACE.value)
@@ -214,7 +217,7 @@ class _Desk:
             preparation_url=edition.preparation.url,
             places_from=edition.cutoffs.allocation,
             places_until=edition.cutoffs.placement,
-            questions=len(edition.evaluation.questions) if edition.evaluation else 0,
+            questions=questions_of(edition) if kind in _ASKS_THE_QUESTIONS else (),
         )
 
     def _item(self, kind: Kind, notification: Row[Any]) -> Item:
@@ -362,7 +365,7 @@ def _missing(kind: Kind, row: Row[Any]) -> tuple[str, ...]:
 
 def _is_meant(kind: Kind, row: Row[Any]) -> bool:
     """Tell whether the person is still meant: nobody is asked for answers they gave, or told of a talk they had."""
-    if kind in {Kind.EVALUATION_REQUESTED, Kind.EVALUATION_REMINDER}:
+    if kind in _ASKS_THE_QUESTIONS:
         return row.answers_on is None
     return kind is not Kind.SAMPLE_DRAWN or (row.drawn_on is not None and row.interview_on is None)
 

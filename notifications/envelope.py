@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 
 from notifications.plain import one_line
 from states.names import Kind, Role
+from states.questionnaire import Option, Question
 
-_Block = TypeVar("_Block", "Contact", "Item", "Session")
+_Block = TypeVar("_Block", "Contact", "Item", "Session", Question, Option)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +101,8 @@ class Envelope:
     """Places are given from this day on."""
     places_until: date | None = None
     """Whoever has no place on this day is cancelled."""
-    questions: int = 0
-    """How many questions the evaluation asks."""
+    questions: tuple[Question, ...] = ()
+    """What the evaluation asks, in a message that asks for it."""
 
     def __post_init__(self) -> None:
         """Refuse an envelope about nothing."""
@@ -125,6 +126,7 @@ def cleaned(envelope: Envelope) -> Envelope:
         recipient_name=one_line(envelope.recipient_name),
         edition_title=one_line(envelope.edition_title),
         sender=one_line(envelope.sender),
+        questions=tuple(_clean(question) for question in envelope.questions),
     )
 
 
@@ -144,6 +146,8 @@ def _clean_value(value: object) -> object:
         case Session():
             return _clean(value)
         case Contact():
+            return _clean(value)
+        case Option():
             return _clean(value)
         case _:
             return value

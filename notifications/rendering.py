@@ -16,10 +16,11 @@ from markupsafe import Markup
 from notifications.catalogue import CATALOGUE
 from notifications.envelope import Envelope, Item, cleaned
 from notifications.facts import facts
-from notifications.plain import one_line, squeeze
+from notifications.plain import NARROW, one_line, squeeze
 from notifications.templating import environment
 from notifications.words import say
-from states.names import Kind, Role
+from states.names import Kind, QuestionKind, Role
+from states.questionnaire import Question
 
 BLOCKS: Mapping[str, str] = MappingProxyType(
     {
@@ -98,7 +99,7 @@ def _speaks_of(envelope: Envelope) -> dict[str, object]:
         "preparation_url": envelope.preparation_url,
         "places_from": envelope.places_from,
         "places_until": envelope.places_until,
-        "questions": envelope.questions,
+        "questions": len(envelope.questions),
     }
 
 
@@ -139,6 +140,7 @@ def _page(envelope: Envelope, blocks: _Blocks, subject: str, *, layout: str) -> 
             lead=blocks["lead"],
             ask=blocks.get("ask", ()),
             answer=_answer(envelope, blocks),
+            questions=_questions(envelope),
             after=blocks.get("after", ()),
             entries=[(_title(envelope, item), facts(item, listed, envelope.language)) for item in envelope.items],
             references=[item.reference for item in envelope.items],
@@ -164,6 +166,29 @@ def _title(envelope: Envelope, item: Item) -> str:
     """Name the item: by its teacher, except to the teacher."""
     code = "item_own" if envelope.recipient_role == Role.TEACHER else "item"
     return say(code, envelope.language, teacher=item.teacher, reference=item.reference)
+
+
+def _questions(envelope: Envelope) -> list[str]:
+    """Return what is asked, with what may be answered, to whoever is asked."""
+    if is_copy(envelope):
+        return []
+    return [_question(question, envelope.language) for question in envelope.questions]
+
+
+def _question(question: Question, language: str) -> str:
+    """Write a question with what may be answered to it."""
+    ends = {"lowest": question.lowest or None, "highest": question.highest or None, "most": question.most}
+    options = f"{NARROW}; ".join(option.text for option in question.options)
+    line = say(_ASKED[question.kind], language, text=question.text, options=options, **ends)
+    return line if question.required else say("question_optional", language, question=line)
+
+
+_ASKED: Mapping[QuestionKind, str] = {
+    QuestionKind.SCALE: "question_scale",
+    QuestionKind.CHOICE: "question_choice",
+    QuestionKind.YES_NO: "question_yes_no",
+    QuestionKind.TEXT: "question_text",
+}
 
 
 def _answer(envelope: Envelope, blocks: _Blocks) -> Sequence[str]:

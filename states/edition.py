@@ -81,6 +81,7 @@ def rules_of(content: str) -> Rules:
         allocation=edition.cutoffs.allocation,
         questions=questions_of(edition),
         sample=sample_of(edition),
+        basins={basin.code: basin.name for basin in edition.basins},
     )
 
 

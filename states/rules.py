@@ -1,7 +1,7 @@
 """The frozen rules of one edition revision that decisions read: calendar, thresholds, ladder, routing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple
 
@@ -66,6 +66,11 @@ class Rules:
     allocation: date
     questions: tuple[Question, ...] = ()
     sample: SampleRule | None = None
+    basins: Mapping[str, str] = field(default_factory=dict)
+
+    def basin(self, code: str) -> str:
+        """Return the name of a geographic basin; what stands there, for one that the edition does not define."""
+        return self.basins.get(code, code)
 
     def routes_for(self, network: str | None, education: str | None, kind: str, day: date) -> tuple[Route, ...]:
         """Return the routes meant for somebody on a local day; only where there is one is there an answer."""

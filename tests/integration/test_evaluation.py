@@ -274,18 +274,29 @@ def test_only_those_who_did_not_answer_are_chased(world: World) -> None:
     assert [row.participation_id for row in reminded] == [2, 3]
 
 
-def test_request_names_the_number_of_questions(world: World) -> None:
+def test_request_and_reminder_ask_the_questions_and_say_what_may_be_answered(world: World) -> None:
+    """There is no page yet: whoever answers the mail must find the questions in it."""
     world.tick(worlds.TRANSFERRED_AT + timedelta(hours=1))
+    asked = (
+        "1. L'organisation vous a-t-elle convenu ? De 1 (pas du tout) à 4 (tout à fait). "
+        "2. Qu'en ferez-vous en classe ? Au choix : une leçon ; une visite. "
+        "3. Recommanderiez-vous l'immersion ? Oui ou non. "
+        "4. Une remarque ? En quelques mots. Facultatif."
+    )
 
-    asking = [mail for mail in world.mails().values() if b"un questionnaire de 4 questions" in _text(mail)]
-    assert len(asking) == 3
+    assert sum(asked in _text(mail) for mail in world.mails().values()) == 3
+
+    world.tick(EVALUATED_AT + timedelta(days=10))
+
+    assert sum(asked in _text(mail) for mail in world.mails().values()) == 6
 
 
-def _text(mail: bytes) -> bytes:
+def _text(mail: bytes) -> str:
     from email import message_from_bytes, policy
 
     body = message_from_bytes(mail, policy=policy.default).get_body(("plain",))
-    return b"" if body is None else " ".join(body.get_content().split()).encode()
+    text = "" if body is None else str(body.get_content())
+    return " ".join(text.replace("’", "'").split())
 
 
 # ------------------------------------------------------------------------------------------------------------ comments

@@ -57,6 +57,7 @@ def test_packet_says_who_where_when_and_what_happened(world: World) -> None:
         "answer_by": found.handoff.answer_by and found.handoff.answer_by.isoformat(),
     }
     assert (found.teacher.kind, found.teacher.network, found.school is not None) == ("enseignant", "SeGEC", True)
+    assert (found.teacher.basin, packet(world, 3).teacher.basin) == ("Liège", "namur")  # the edition names the first
     assert found.company is not None
     assert [day.date.isoformat() for day in found.immersion.days] == ["2018-12-03", "2018-12-04"]
     assert (found.immersion.half_days_present, found.immersion.half_days_planned) == (4, 4)

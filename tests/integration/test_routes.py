@@ -14,6 +14,7 @@ from actions.occasion import Actor, Occasion, system
 from actions.routes import Destination, Preview, Rerouted
 from core.errors import NotFound, Refused
 from core.hosts import AllowList
+from notifications.refusals import refusal
 from states.edition import EditionFile
 from states.names import Role, Subject, Trigger
 from tests.support import worlds
@@ -389,3 +390,10 @@ def test_edition_s_running_deadlines_still_refuse_another_file(world: World) -> 
 
     with world.engine.begin() as connection, pytest.raises(Refused, match="edition_running"):
         editions.load(connection, worlds.edition_file(closes="2019-06-27"), system("test"), Occasion(AT, AT))
+
+
+def test_file_that_only_changes_routes_is_refused_with_the_way_to_change_them(world: World) -> None:
+    with world.engine.begin() as connection, pytest.raises(Refused, match="only_routes_change") as refused:
+        editions.load(connection, TO_FCC, system("test"), Occasion(AT, AT))
+
+    assert "entrapprendre routes preview" in str(refusal(refused.value))

@@ -65,7 +65,7 @@ def teacher(**changed: Any) -> Teacher:
         "kind": ParticipantKind.ENSEIGNANT,
         "network": Network.WBE,
         "education": Education.ORDINAIRE,
-        "basin": "liege",
+        "basin": "Liège",
         "courses": "Usinage et commandes numériques",
     }
     return Teacher(**given | changed)

@@ -16,3 +16,13 @@ def test_public_address_that_no_browser_reaches_is_refused(given: str) -> None:
 
 def test_public_address_is_kept_without_its_last_slash() -> None:
     assert load_settings(public_url="https://entr.example/app/").public_url == "https://entr.example/app"
+
+
+def test_database_stands_with_everything_else_unless_said_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().database_url == "sqlite:///var/entrapprendre.db"
+
+    monkeypatch.setenv("ENTRAPPRENDRE_VAR", "/srv/entr")
+    assert load_settings().database_url == "sqlite:////srv/entr/entrapprendre.db"
+
+    monkeypatch.setenv("ENTRAPPRENDRE_DATABASE_URL", "sqlite:///elsewhere.db")
+    assert load_settings().database_url == "sqlite:///elsewhere.db"

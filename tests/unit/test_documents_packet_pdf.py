@@ -56,7 +56,7 @@ def test_the_page_says_what_the_packet_says() -> None:
             "Proposé le 29 janvier 2019, 08:00 Réponse au plus tard le mardi 12 février 2019",
             "La personne Nom Benoît Lambert Fonction enseignant ou enseignante",
             "Courriel benoit.lambert@ecole-quatre-vents.example Téléphone +32 4 000 00 00",
-            "Réseau WBE (Wallonie-Bruxelles Enseignement) Enseignement ordinaire Bassin liege",
+            "Réseau WBE (Wallonie-Bruxelles Enseignement) Enseignement ordinaire Bassin Liège",
             "Cours Usinage et commandes numériques",
             "L’établissement Nom Athénée royal des Quatre-Vents N° FASE 90020",
             "L’entreprise Nom SAFRAN Secteur Industrie",
@@ -199,6 +199,18 @@ def test_presence_is_told_by_half_day() -> None:
         "Jour Matin Après-midi vendredi 1er mars 2019 présence absence vendredi 8 mars 2019 non encodé présence "
         "Demi-jours de présence 2 sur 4"
     ) in text(made)
+
+
+def test_presence_attested_in_all_is_not_said_to_be_unrecorded_day_by_day() -> None:
+    days = tuple(Day(date=date(2019, 3, day), am=None, pm=None) for day in (1, 8))
+    attested, unknown = (
+        text(packet(immersion=Immersion(days=days, half_days_present=present, half_days_planned=4)))
+        for present in (4, 0)
+    )
+
+    when = "La présence en entreprise Jours vendredi 1er mars 2019, vendredi 8 mars 2019 Demi-jours de présence"
+    assert f"{when} 4 sur 4, attestés ensemble, sans le détail par demi-jour" in attested
+    assert f"{when} non encodé" in unknown
 
 
 def test_history_tells_each_subject_in_its_own_words_and_skips_what_moved_nothing() -> None:

@@ -80,7 +80,7 @@ def test_a_row_says_what_the_packet_says() -> None:
         "Fonction": "enseignant ou enseignante",
         "Réseau": "WBE",
         "Enseignement": "ordinaire",
-        "Bassin": "liege",
+        "Bassin": "Liège",
         "Cours": "Usinage et commandes numériques",
         "N° FASE": "90020",
         "Établissement": "Athénée royal des Quatre-Vents",
