@@ -1,7 +1,7 @@
 """Erasing a person: their data goes, the proof of what was done stays.
 
 Names, addresses and free texts (with their salts) are emptied; the journal keeps its entries, whose hashes never held a
-name. Rows of documents go at once; their bytes when `jobs.sweeping` next runs, to be called after the commit. The
+name. Rows of documents go at once; their bytes when `jobs.sweeping` next runs, within a day. The
 erasure is itself an entry of each of the person's chains, which is what makes an emptied text right.
 """
 

@@ -17,7 +17,7 @@ HELD_FOR = timedelta(minutes=10)
 @contextmanager
 def lease(workshop: Workshop, name: str) -> Iterator[bool]:
     """Yield whether this process holds the lease; it is given back at the end."""
-    held = _take(workshop, name)
+    held = take(workshop, name, HELD_FOR)
     try:
         yield held
     finally:
@@ -26,9 +26,10 @@ def lease(workshop: Workshop, name: str) -> Iterator[bool]:
                 connection.execute(delete(LEASE).where(LEASE.c.name == name, LEASE.c.holder == workshop.holder))
 
 
-def _take(workshop: Workshop, name: str) -> bool:
+def take(workshop: Workshop, name: str, held_for: timedelta) -> bool:
+    """Take the lease for a time, and say whether it was free."""
     wall = workshop.wall()
-    values = {"holder": workshop.holder, "until": wall + HELD_FOR}
+    values = {"holder": workshop.holder, "until": wall + held_for}
     try:
         with workshop.engine.begin() as connection:
             known = connection.execute(select(LEASE.c.until).where(LEASE.c.name == name)).first()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from jobs import deadlines, delivery, handoffs, intake, progress, seals, webhooks
+from jobs import deadlines, delivery, handoffs, intake, progress, seals, sweeping, webhooks
 from jobs.summary import Summary
 from jobs.workshop import MOST_AT_ONCE, Workshop
 
@@ -17,11 +17,15 @@ JOBS: Mapping[str, Run] = {
     delivery.JOB: delivery.run,
     webhooks.JOB: webhooks.run,
     seals.JOB: seals.run,
+    sweeping.JOB: sweeping.run,
 }
 
 # What came in, what it justifies, what that hands over, what is late, what that gives back, what is said to people and,
-# since a receiver may be slow, after them to machines, the seal.
-ORDER = (intake.JOB, progress.JOB, handoffs.JOB, deadlines.JOB, handoffs.JOB, delivery.JOB, webhooks.JOB, seals.JOB)
+# since a receiver may be slow, after them to machines; the seal; what nobody names any more.
+ORDER = (
+    *(intake.JOB, progress.JOB, handoffs.JOB, deadlines.JOB, handoffs.JOB, delivery.JOB, webhooks.JOB),
+    *(seals.JOB, sweeping.JOB),
+)
 _NEED_THE_KEY = (webhooks.JOB, seals.JOB)  # a seal or a signature that anybody could make proves nothing
 
 
@@ -37,7 +41,11 @@ def has_work(workshop: Workshop, job: str, at: datetime) -> bool:
         return _PROBES[job](connection, at)
 
 
-_BY_THE_WALL = {delivery.JOB: delivery.has_work, webhooks.JOB: webhooks.has_work}
+_BY_THE_WALL = {
+    delivery.JOB: delivery.has_work,
+    webhooks.JOB: webhooks.has_work,
+    sweeping.JOB: sweeping.has_work,
+}
 _PROBES = {
     progress.JOB: progress.has_work,
     handoffs.JOB: handoffs.has_work,
