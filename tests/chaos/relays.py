@@ -157,6 +157,7 @@ WITHOUT = {
         patches=(
             (writing, "_SET_PARTICIPATION", _naked(writing._SET_PARTICIPATION, 1)),
             (writing, "_OFFER_HANDOFF", _naked(writing._OFFER_HANDOFF, 3)),
+            (writing, "_SET_HANDOFF", _naked(writing._SET_HANDOFF, 3)),
         )
     ),
 }

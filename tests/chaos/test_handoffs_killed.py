@@ -109,6 +109,29 @@ def test_handoffs_without_comparing_are_doubled(databases: Databases, tmp_path: 
         assert min(doubled[what] for what in ("packet", "entry", "notification")) > 0
 
 
+def test_returns_without_one_transaction_are_lost(databases: Databases, tmp_path: Path) -> None:
+    """Control: a return says that it was accepted, and nobody is asked to evaluate."""
+    with a_world(databases, "postgresql", tmp_path, relays.returning) as world:
+        relay = Relay(world, RETURNED_AT, PROCESSES, fuse="before insert journal", without="one transaction")
+        relay.run()
+
+        lost = {what: count for what, (count, _) in faults(world, RETURNED, "transferred").items()}
+        assert relay.killed >= PROCESSES
+        assert min(lost[what] for what in ("entry", "notification")) > 0
+        with world.engine.begin() as connection:
+            assert journal.verify(connection)[1] is not None
+
+
+def test_returns_without_comparing_are_doubled(databases: Databases, tmp_path: Path) -> None:
+    """Control: whoever looked at the same record accepts it again, and the teacher is asked twice."""
+    with a_world(databases, "postgresql", tmp_path, relays.returning, own_schema=True) as world:
+        without_keys(world)
+        Relay(world, RETURNED_AT, 0, without="comparing").run()
+
+        doubled = {what: count for what, (_, count) in faults(world, RETURNED, "transferred").items()}
+        assert min(doubled[what] for what in ("entry", "notification")) > 0
+
+
 @pytest.mark.parametrize("relay", ["one transaction", "comparing"])
 def test_guard_is_taken_away_somewhere(relay: str) -> None:
     assert f'without="{relay}"' in Path(__file__).read_text()
