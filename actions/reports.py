@@ -269,7 +269,7 @@ _ROUNDS = (
     .join(_SENDER, _SENDER.c.id == HANDOFF.c.sender_id)
     .outerjoin(RECEIVER, RECEIVER.c.id == HANDOFF.c.receiver_id)
     .where(HANDOFF.c.participation_id == _OF_ID)
-    .order_by(HANDOFF.c.purpose, HANDOFF.c.round)
+    .order_by(HANDOFF.c.id)
 )
 
 
