@@ -18,10 +18,9 @@ from core.clock import iso
 from core.errors import NotFound, ProductError, UsageError
 from jobs.attempts import attempt
 from web.api.common import BODY, COMMON, PREFIX, IdempotencyKey, known, mark_repeated, outcome
-from web.api.shapes import (
+from web.api.session_shapes import (
     Attendance,
     Invitations,
-    Outcomes,
     Session,
     SessionChange,
     SessionDetail,
@@ -29,8 +28,8 @@ from web.api.shapes import (
     SessionPlan,
     SessionTold,
     Why,
-    refusals,
 )
+from web.api.shapes import Outcomes, refusals
 from web.bearers import Caller
 from web.surroundings import Here, Surroundings
 from wiring.database import reading

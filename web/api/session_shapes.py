@@ -1,0 +1,114 @@
+"""What the API takes and gives of transfer sessions."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from states.names import State
+from web.api.shapes import Instant, OneOfMany, Said, Taken, Text
+
+_LONGEST_PLACE = 500
+_MOST_PLACES = 10_000
+_MOST_AT_ONCE = 200
+
+
+class SessionChange(Taken):
+    """When and where a session takes place, and for how many."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "starts_at": "2019-03-22T13:30:00+01:00",
+                    "ends_at": "2019-03-22T16:30:00+01:00",
+                    "place": "Rue de la Station 1, Namur",
+                    "capacity": 12,
+                }
+            ]
+        }
+    )
+
+    starts_at: Instant
+    ends_at: Instant
+    place: Annotated[Text, Field(max_length=_LONGEST_PLACE, description="A room; may be empty with a `url`.")] = ""
+    url: Annotated[
+        Text, Field(max_length=_LONGEST_PLACE, description="Remote: where participants connect; begins with https://.")
+    ] = ""
+    capacity: Annotated[int, Field(ge=1, le=_MOST_PLACES)]
+
+
+class SessionPlan(SessionChange):
+    """A session to be planned."""
+
+    edition: Annotated[
+        str | None, Field(max_length=100, description="Its code; the latest one, without it.", examples=["2018-2019"])
+    ] = None
+
+
+class Why(Taken):
+    """A reason in words."""
+
+    reason: Annotated[Said, Field(description="Told to those invited.")]
+
+
+class Invitations(Taken):
+    """Whom to invite."""
+
+    references: Annotated[list[OneOfMany], Field(min_length=1, max_length=_MOST_AT_ONCE)]
+
+
+class Presence(Taken):
+    """Whether somebody was there."""
+
+    reference: OneOfMany
+    present: bool
+
+
+class Attendance(Taken):
+    """Who was at a session."""
+
+    people: Annotated[list[Presence], Field(min_length=1, max_length=_MOST_AT_ONCE)]
+
+
+class Session(BaseModel):
+    """A transfer session."""
+
+    reference: Annotated[str, Field(examples=["FCC-2018-2019-01"])]
+    edition: str
+    status: Literal["planned", "cancelled"]
+    starts_at: str
+    ends_at: str
+    place: str
+    url: str
+    capacity: int
+    invited: Annotated[int, Field(description="How many are invited, of those still under way.")]
+    attended: Annotated[int, Field(description="How many of them were there.")]
+
+
+class Invited(BaseModel):
+    """Somebody who is invited to a session."""
+
+    reference: Annotated[str, Field(examples=["2018-2019-0042"])]
+    teacher: Annotated[str, Field(description="First and last name.")]
+    school: str | None
+    state: State
+    attended: bool
+
+
+class SessionDetail(Session):
+    """A transfer session with those it invites."""
+
+    people: Annotated[list[Invited], Field(description="Those still under way, by reference.")]
+
+
+class SessionList(BaseModel):
+    """Your institute's sessions in an edition, by day."""
+
+    items: list[Session]
+
+
+class SessionTold(BaseModel):
+    """A session after a change, and who is told of it."""
+
+    session: Session
+    told: Annotated[list[str], Field(description="References of those invited, who get a message.")]
