@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -15,7 +16,7 @@ from actions.change import Change
 from actions.journal import JOURNAL
 from actions.occasion import Actor, Occasion
 from actions.people import PARTY
-from actions.reading import Seen, not_before_the_last, read, read_rows, seen
+from actions.reading import Seen, in_its_time, read, read_rows, seen
 from actions.writing import PARTICIPATION, write
 from core.errors import LostRace, ProductError, Refused
 from states.decide import decide
@@ -45,10 +46,12 @@ class Applied:
     before: str
     after: str
     seq: int
+    at: datetime
     repeated: bool = False
 
 
 Outcome = Applied | ProductError | Exception
+LONGEST_TEXT = 2_000  # characters, of a reason or a note
 
 
 def apply(connection: Connection, reference: str, request: Request, actor: Actor, occasion: Occasion) -> Applied:
@@ -114,7 +117,8 @@ def write_each(connection: Connection, changes: Mapping[int, Change]) -> dict[in
 
 def decided(stands: Seen, request: Request, actor: Actor, occasion: Occasion, content: str | None = None) -> Change:
     """Return all that an act would write. Raises Refused (why, what stands, what is allowed)."""
-    not_before_the_last(stands, occasion.at)
+    in_its_time(stands, occasion)
+    not_too_long(request.reason)
     command = Command(request.trigger, actor.role, occasion.at, request.reason, request.data)
     process = stands.process if request.subject is Subject.PARTICIPATION else process_for(request.subject, "")
     decision = decide(process, stands.process, stands.rules, stands.snapshot, command)
@@ -136,6 +140,12 @@ def decided(stands: Seen, request: Request, actor: Actor, occasion: Occasion, co
     )
 
 
+def not_too_long(text: str) -> None:
+    """Refuse a text that nobody would read to its end."""
+    if len(text) > LONGEST_TEXT:
+        raise Refused("text_too_long", limit=LONGEST_TEXT)
+
+
 def not_erased(connection: Connection, stands: Seen) -> None:
     """Refuse to bring back, or to add to, somebody who was erased: there is nobody left to write to, or of."""
     erased = select(PARTY.c.erased_at).where(PARTY.c.id == stands.row.party_id)
@@ -151,7 +161,7 @@ def applied(change: Change) -> Applied:
     """Return what a change did, as its own entry in the journal says it."""
     step = change.pulled[0]
     row = change.seen.row
-    return Applied(row.reference, step.subject, step.trigger, step.before, step.after, change.seq)
+    return Applied(row.reference, step.subject, step.trigger, step.before, step.after, change.seq, change.occasion.at)
 
 
 # -------------------------------------------------------------------------------------------------- the caller's key
@@ -192,6 +202,7 @@ def done_before(connection: Connection, key: str | None, content: str | None) ->
         entry["from_state"],
         entry["to_state"],
         entry["seq"],
+        entry["at"],
         repeated=True,
     )
 

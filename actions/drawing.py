@@ -16,7 +16,7 @@ from actions.editions import Current, EditionEntry, append, current, hold
 from actions.evaluation import then_evaluated, unmoved
 from actions.occasion import Actor, Occasion
 from actions.people import ORGANISATION, PARTY, only_ifc
-from actions.reading import Seen, not_before_the_last, read_rows, rules_for, seen
+from actions.reading import Seen, in_its_time, read_rows, rules_for, seen
 from actions.writing import PARTICIPATION, PLACEMENT, write
 from core.errors import Refused
 from models import Drawn, Offer, OfferSession, SampleDraw, Seat, table_of
@@ -154,7 +154,7 @@ def _in_and_out(
 
 def drawn(stands: Seen, number: int, actor: Actor, occasion: Occasion) -> Change:
     """Somebody is drawn; who comes into the sample, and has not been seen yet, is told."""
-    not_before_the_last(stands, occasion.at)
+    in_its_time(stands, occasion)
     since = stands.snapshot.drawn_on
     after = changed(stands.snapshot, drawn_on=since or stands.rules.calendar.local_day(occasion.at))
     told = since is not None or FactKind.INTERVIEW in after.facts
@@ -164,7 +164,7 @@ def drawn(stands: Seen, number: int, actor: Actor, occasion: Occasion) -> Change
 
 def _left_out(stands: Seen, number: int, actor: Actor, occasion: Occasion) -> Change:
     """Somebody leaves the sample: nothing stands in the way any more of an evaluation that waited for the interview."""
-    not_before_the_last(stands, occasion.at)
+    in_its_time(stands, occasion)
     after, data = changed(stands.snapshot, drawn_on=None), {"draw": number, "left_out": True}
     return then_evaluated(Change(stands, after, actor, occasion, (unmoved(stands, Trigger.DRAW),), data=data))[0]
 

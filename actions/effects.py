@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from sqlalchemy import Connection, bindparam, delete, update
 
 from actions.change import Change
-from models import Handoff, Offer, Waiting, table_of
+from models import Handoff, Offer, TransferSession, Waiting, table_of
 from states.names import Effect, HandoffStatus, Purpose
 
 HANDOFF, OFFER, WAITING = table_of(Handoff), table_of(Offer), table_of(Waiting)
+TRANSFER_SESSION = table_of(TransferSession)
 
 _LEAVE = delete(WAITING).where(WAITING.c.participation_id == bindparam("b_id"))
 _LOOK = update(OFFER).where(OFFER.c.id == bindparam("b_id")).values(look_at=bindparam("v_at"))
@@ -63,10 +64,19 @@ def _written_with_the_row(_connection: Connection, _changes: Sequence[Change]) -
     """Nothing more to write: the participation's or the handoff's own row carries it."""
 
 
+def _call_off_session(connection: Connection, changes: Sequence[Change]) -> None:
+    """Have calendars take the cancellation: they pass over what is not newer than what they know."""
+    left = {change.seen.snapshot.transfer_session for change in changes} - {None}
+    if left:
+        raised = {"sequence": TRANSFER_SESSION.c.sequence + 1}
+        connection.execute(update(TRANSFER_SESSION).where(TRANSFER_SESSION.c.id.in_(left)).values(raised))
+
+
 EFFECTS: Mapping[Effect, Callable[[Connection, Sequence[Change]], None]] = {
     Effect.LOOK_AGAIN: _written_with_the_row,
     Effect.ROUTE_AGAIN: _route_again,
     Effect.CHECK_RETURN: _check_return,
     Effect.LEAVE_WAITING_LISTS: _leave_waiting_lists,
     Effect.FREE_SEAT: _free_seat,
+    Effect.CALL_OFF_SESSION: _call_off_session,
 }

@@ -14,7 +14,7 @@ from actions.journal import TEXTS
 from actions.occasion import Actor, Occasion
 from actions.packets import PACKET
 from actions.people import CONTACT, PARTY
-from actions.reading import not_before_the_last, read_id
+from actions.reading import in_its_time, read_id
 from actions.writing import NOTIFICATION, PARTICIPATION, write
 from core.errors import NotFound, Refused
 from models import Answer, Document, MessageText, table_of
@@ -45,7 +45,7 @@ def erase(connection: Connection, email: str, actor: Actor, occasion: Occasion) 
 
 def _journal(connection: Connection, participation_id: int, actor: Actor, occasion: Occasion) -> None:
     seen = read_id(connection, participation_id, actor)
-    not_before_the_last(seen, occasion.at)
+    in_its_time(seen, occasion)
     state = seen.row.state
     if state in seen.process.open_states:
         raise Refused("still_open", state=state, reference=seen.row.reference)

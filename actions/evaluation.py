@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, delete, insert, select
 
 from actions.change import Change
 from actions.occasion import Actor, Occasion
-from actions.reading import Seen, not_before_the_last, read
+from actions.reading import Seen, in_its_time, read
 from actions.writing import write
 from core.errors import InvalidAnswers, Refused
 from models import Answer as AnswerRow
@@ -63,7 +63,7 @@ def answer(
     change = _answered(stands, given, known, actor, occasion)
     if _same(known, given) and FactKind.ANSWERS in stands.snapshot.facts and change.after.state == state:
         return Answered(reference, len(given), state, state, repeated=True)
-    not_before_the_last(stands, occasion.at)
+    in_its_time(stands, occasion)
     write(connection, [change])
     connection.execute(delete(ANSWER).where(ANSWER.c.participation_id == stands.row.id))
     if given:
@@ -195,7 +195,7 @@ def comment(connection: Connection, reference: str, text: str, actor: Actor, occ
     said = text.strip()
     if not said or len(said) > LONGEST_COMMENT or not is_writable(said):
         raise Refused("bad_comment", state=state, limit=LONGEST_COMMENT)
-    not_before_the_last(stands, occasion.at)
+    in_its_time(stands, occasion)
     entry = unmoved(stands, Trigger.RECORD_COMMENT)
     change = Change(stands, stands.snapshot, actor, occasion, (entry,), reason=said)
     write(connection, [change])

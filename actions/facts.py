@@ -5,14 +5,15 @@ A fact changes what guards read, so it bumps the participation's version and sta
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date
+from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Row, insert, select
 
-from actions.apply import Applied, Request, applied, content_of, done_before, not_erased
+from actions.apply import Applied, Request, applied, content_of, done_before, not_erased, not_too_long
 from actions.change import Change
 from actions.occasion import Actor, Occasion
-from actions.reading import Seen, not_before_the_last, read
+from actions.reading import Seen, in_its_time, read
 from actions.writing import write
 from core.errors import Refused
 from models import Fact, OfferSession, Placement, Seat, table_of
@@ -37,7 +38,7 @@ def record_preparation(connection: Connection, reference: str, done_on: date, ac
 
     Raises NotFound, Refused (`not_yours`, `fact_in_future`), LostRace.
     """
-    seen = _mine(read(connection, reference, actor), actor, occasion.at)
+    seen = _mine(read(connection, reference, actor), actor, occasion)
     if FactKind.PREPARATION in seen.snapshot.facts:
         return False
     _not_in_future(seen, done_on, occasion)
@@ -55,7 +56,7 @@ def record_presence(
     The latest record for a half-day counts. Raises NotFound, Refused (`not_yours`, `place_confirmed`,
     `presence_outside_dates`, `fact_in_future`), LostRace.
     """
-    seen = _mine(read(connection, reference, actor), actor, occasion.at)
+    seen = _mine(read(connection, reference, actor), actor, occasion)
     if not seen.snapshot.placed:
         raise Refused("place_confirmed", state=seen.row.state, trigger=Trigger.RECORD_FACT)
     days = _days(connection, seen)
@@ -83,9 +84,10 @@ def record_note(
     request = Request(Subject.PARTICIPATION, Trigger.RECORD_FACT, text, {"fact": FactKind.NOTE.value}, key)
     if before := done_before(connection, key, content_of(reference, request, actor)):
         return before
-    seen = _mine(read(connection, reference, actor), actor, occasion.at, _IN_CHARGE_OF_TRANSFER)
+    seen = _mine(read(connection, reference, actor), actor, occasion, _IN_CHARGE_OF_TRANSFER)
     if not text.strip():
         raise Refused("reason_given", state=seen.row.state, trigger=Trigger.RECORD_FACT)
+    not_too_long(text)
     if seen.snapshot.handoff not in {HandoffStatus.ACCEPTED, HandoffStatus.COMPLETED}:
         raise Refused("handoff_accepted", state=seen.row.state, trigger=Trigger.RECORD_FACT)
     not_erased(connection, seen)  # what is noted might say who it was
@@ -98,27 +100,30 @@ def record_note(
 
 
 def record_attendance(
-    connection: Connection, seen: Seen, day: date, actor: Actor, occasion: Occasion, *, present: bool
+    connection: Connection, seen: Seen, session: Row[Any], actor: Actor, occasion: Occasion, *, present: bool
 ) -> None:
-    """Record presence at a transfer session held on a local day; whoever was absent waits for another one."""
+    """Record presence at a transfer session; whoever was absent waits for another one."""
+    day = seen.rules.calendar.local_day(session.starts_at)
     _insert(connection, seen, FactKind.ATTENDANCE, [(day, "", "present" if present else "absent")], actor, occasion)
     facts: dict[FactKind, date] = dict(seen.snapshot.facts)
     facts.pop(FactKind.ATTENDANCE, None)
     if present:
-        after = replace(seen.snapshot, facts={**facts, FactKind.ATTENDANCE: day})
+        after = replace(seen.snapshot, facts={**facts, FactKind.ATTENDANCE: day}, transfer_session=session.id)
     else:
         after = replace(seen.snapshot, facts=facts, transfer_session=None)
-    write(connection, [_change(seen, after, FactKind.ATTENDANCE, actor, occasion)])
+    said = {"fact": FactKind.ATTENDANCE.value, "session": session.reference, "present": present}
+    request = Request(Subject.PARTICIPATION, Trigger.RECORD_FACT, data=said)
+    write(connection, [_change(seen, after, FactKind.ATTENDANCE, actor, occasion, request)])
 
 
 _HOST = frozenset({Role.COORDINATOR, Role.SYSTEM, Role.COMPANY, Role.TEACHER})
 _IN_CHARGE_OF_TRANSFER = frozenset({Role.COORDINATOR, Role.INSTITUTE})
 
 
-def _mine(seen: Seen, actor: Actor, at: datetime, allowed: frozenset[Role] = _HOST) -> Seen:
+def _mine(seen: Seen, actor: Actor, occasion: Occasion, allowed: frozenset[Role] = _HOST) -> Seen:
     if actor.role not in seen.snapshot.relations or actor.role not in allowed:
         raise Refused("not_yours", state=seen.row.state, role=actor.role)
-    not_before_the_last(seen, at)
+    in_its_time(seen, occasion)
     return seen
 
 

@@ -13,7 +13,7 @@ from actions.answering import about
 from actions.apply import not_erased
 from actions.change import Change
 from actions.occasion import Actor, Occasion
-from actions.reading import Seen, not_before_the_last, read
+from actions.reading import Seen, in_its_time, read
 from actions.receiving import rounds
 from actions.writing import write
 from core.errors import NotFound, Refused
@@ -84,7 +84,7 @@ def named(connection: Connection, sha256s: Sequence[str]) -> set[str]:
 def _in_charge(stands: Seen, actor: Actor, occasion: Occasion) -> Seen:
     if actor.role not in stands.snapshot.relations:
         raise Refused("not_yours", state=stands.row.state, role=actor.role)
-    not_before_the_last(stands, occasion.at)
+    in_its_time(stands, occasion)
     if stands.snapshot.handoff not in {HandoffStatus.ACCEPTED, HandoffStatus.COMPLETED}:
         raise Refused("handoff_accepted", state=stands.row.state, trigger=Trigger.ADD_DOCUMENT)
     return stands

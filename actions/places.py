@@ -14,7 +14,7 @@ from actions.editions import Current
 from actions.effects import OFFER, WAITING
 from actions.occasion import Actor, Occasion
 from actions.people import Person, keep_contact, keep_organisation, slug
-from actions.reading import Stands, not_before_the_last, read_rows, seen
+from actions.reading import Stands, in_its_time, read_rows, seen
 from actions.writing import PARTICIPATION, PLACEMENT
 from core.errors import LostRace, NotFound, Refused
 from models import OfferSession, Seat, Wish, table_of
@@ -163,7 +163,7 @@ def set_dates(connection: Connection, session_id: int, days: Sequence[date], act
 def _redated(connection: Connection, row: Stands, dated: dict[str, Any], actor: Actor, occasion: Occasion) -> Change:
     """Return the change that moved dates make to one participation."""
     stands = seen(connection, row, actor)
-    not_before_the_last(stands, occasion.at)
+    in_its_time(stands, occasion)
     after = replace(stands.snapshot, seat_first_day=dated["first_day"], seat_last_day=dated["last_day"])
     tells = (Kind.DATES_FIXED, Kind.TRAINEE_DATES_FIXED) if stands.snapshot.placed else ()
     entry = Pulled(Subject.PLACEMENT, Trigger.SET_DATES, str(row.placement), str(row.placement), tells)

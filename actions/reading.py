@@ -3,17 +3,17 @@
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, and_, bindparam, select
 
-from actions.occasion import Actor
+from actions.occasion import Actor, Occasion
 from core.errors import NotFound, Refused
 from models import EditionRevision, Handoff, Offer, OfferSession, Organisation, Participation, Placement, Seat, table_of
 from states.edition import rules_of
-from states.names import FactKind, HandoffStatus, OrganisationKind, PlacementStatus, Purpose, Role
+from states.names import Anchor, FactKind, HandoffStatus, OrganisationKind, PlacementStatus, Purpose, Role
 from states.process import Process
 from states.rules import Rules
 from states.snapshot import Snapshot
@@ -200,10 +200,22 @@ def seen(connection: Connection, row: Stands, actor: Actor) -> Seen:
     return Seen(row, snapshot, rules_for(connection, row.revision_id), PARTICIPATION_PROCESSES[row.definition])
 
 
-def not_before_the_last(seen: Seen, at: datetime) -> None:
-    """Refuse an act said to be older than the participation's last entry: a story is told forwards."""
-    if at < seen.row.journal_at:
-        raise Refused("before_last_entry", state=seen.row.state, at=at, last=seen.row.journal_at)
+def in_its_time(seen: Seen, occasion: Occasion) -> None:
+    """Refuse an act said to be older than the participation's last entry: a story is told forwards.
+
+    And one said to lie ahead of the clock and a year after its edition: a year mistyped, which would have everything
+    refused until then. An edition may be rehearsed before its time.
+    """
+    at, row = occasion.at, seen.row
+    if at < row.journal_at:
+        raise Refused("before_last_entry", state=row.state, reference=row.reference, at=at, last=row.journal_at)
+    closes = seen.rules.anchors[Anchor.CLOSING]
+    if at - occasion.recorded_at > _AHEAD and seen.rules.calendar.local_day(at) > closes + _LONG_AFTER:
+        raise Refused("long_after_closing", state=row.state, at=at, closes=closes)
+
+
+_AHEAD = timedelta(days=1)
+_LONG_AFTER = timedelta(days=365)
 
 
 def relations(row: Stands, actor: Actor) -> frozenset[Role]:

@@ -18,7 +18,7 @@ from actions.editions import REVISION, Current, EditionEntry, append, current, h
 from actions.evaluation import unmoved
 from actions.occasion import Actor, Occasion
 from actions.people import ORGANISATION, only_ifc
-from actions.reading import Seen, not_before_the_last, read_rows, rules_for, seen
+from actions.reading import Seen, in_its_time, read_rows, rules_for, seen
 from actions.writing import HANDOFF, PARTICIPATION, write
 from core.errors import Refused
 from states.decide import OPEN_HANDOFF
@@ -305,7 +305,7 @@ class _Changing:
 
     def staying(self, stands: Seen) -> Change:
         """Leave everything as it is; a round that waits is looked at again."""
-        not_before_the_last(stands, self.occasion.at)
+        in_its_time(stands, self.occasion)
         over = self._over(stands)
         entry, data = unmoved(over, Trigger.REROUTE), {"revision": self.number}
         effects = (Effect.ROUTE_AGAIN,) if over.snapshot.handoff in _WAITING else ()

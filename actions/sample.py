@@ -19,7 +19,7 @@ from actions.facts import FACT
 from actions.occasion import Actor, Occasion
 from actions.owed import name_of
 from actions.people import PARTY
-from actions.reading import Seen, Stands, not_before_the_last, read
+from actions.reading import Seen, Stands, in_its_time, read
 from actions.writing import PARTICIPATION, write
 from core.clock import iso
 from core.errors import Refused
@@ -75,7 +75,7 @@ def _for_ifc(connection: Connection, reference: str, actor: Actor, occasion: Occ
     stands = read(connection, reference, actor)
     if actor.role not in stands.snapshot.relations or actor.role is not Role.COORDINATOR:
         raise Refused("not_yours", state=stands.row.state, role=actor.role)
-    not_before_the_last(stands, occasion.at)
+    in_its_time(stands, occasion)
     return stands
 
 

@@ -1,7 +1,4 @@
-"""Transfer sessions: an institute groups the participations it accepted, invites, and records who was there.
-
-Presence marks the participation `transferred`; whoever was absent waits for another session.
-"""
+"""Transfer sessions: an institute groups the participations it accepted. Whom it invites: `actions.invitations`."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import astuple, dataclass, replace
@@ -12,25 +9,25 @@ from typing import Any
 from sqlalchemy import Connection, Row, RowMapping, Select, case, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from actions.apply import Applied, Request, apply
 from actions.change import Change
-from actions.editions import EDITION, Current
-from actions.facts import record_attendance
+from actions.editions import EDITION, Current, current
 from actions.occasion import Actor, Occasion
 from actions.people import ORGANISATION, PARTY
-from actions.reading import Seen, not_before_the_last, read, read_rows, seen
+from actions.reading import Seen, in_its_time, read_rows, seen
 from actions.writing import PARTICIPATION, write
+from core.clock import BRUSSELS
 from core.errors import LostRace, NotFound, Refused
 from documents.invitations import is_link
+from documents.visible import one_line
 from models import TransferSession, table_of
 from states.decide import Pulled
 from states.guards import ON_THE_PATH
-from states.names import FactKind, HandoffStatus, Kind, Role, State, Subject, Trigger
+from states.names import FactKind, Kind, Role, State, Subject, Trigger
 
 TRANSFER_SESSION = table_of(TransferSession)
-# a transfer confirmed without a session may still get one: the record that came back lacked it
-_IN_CHARGE = (HandoffStatus.ACCEPTED, HandoffStatus.COMPLETED)
-_BEFORE_EVALUATION = (State.IMMERSED, State.TRANSFERRED)
+MOST_PLACES = 10_000
+LONGEST_PLACE = 500  # characters, of a place or a link
+BEFORE_EVALUATION = (State.IMMERSED, State.TRANSFERRED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +60,14 @@ def plan(  # the parts of a request, each with its name
 ) -> Planned:
     """Plan a session of an institute; a `key` that it used before gives the first result.
 
-    Raises Refused (`not_yours`, `session_in_past`, `session_order`, `session_somewhere`, `session_link`,
-    `session_capacity`, `key_reused`), LostRace.
+    Raises Refused (`not_yours`, `session_in_past`, `session_after_closing`, `session_order`, `session_somewhere`,
+    `session_place`, `session_link`, `session_capacity`, `key_reused`), LostRace.
     """
     _in_charge(institute_id, actor)
     content = _content(edition, details)
     if key and (before := _planned_before(connection, institute_id, key, content)):
         return before
-    _possible(details, occasion)
+    _possible(details, edition, occasion)
     code = connection.execute(select(ORGANISATION.c.code).where(ORGANISATION.c.id == institute_id)).scalar_one()
     ours = (TRANSFER_SESSION.c.institute_id == institute_id, TRANSFER_SESSION.c.edition_id == edition.id)
     number = connection.execute(select(func.count()).where(*ours).select_from(TRANSFER_SESSION)).scalar_one() + 1
@@ -105,11 +102,13 @@ def _planned_before(connection: Connection, institute_id: int, key: str, content
 def change(connection: Connection, reference: str, details: Details, actor: Actor, occasion: Occasion) -> Sequence[str]:
     """Move a session, or change its place or capacity; those invited are told. Returns their references.
 
-    Raises NotFound (`unknown_session`), Refused (as `plan`; `session_cancelled`, `session_over`, `session_full`).
+    Raises NotFound (`unknown_session`), Refused (as `plan`; `session_cancelled`, `session_begun`, `session_full`).
     """
-    session = _open(connection, reference, actor, occasion)
-    _possible(details, occasion)
-    invited = _invited(connection, session.id)
+    session = to_end(connection, reference, actor, occasion)
+    if session.starts_at <= occasion.at:
+        raise Refused("session_begun", value=reference, starts=session.starts_at)
+    _possible(details, _edition(connection, session), occasion)
+    invited = expected(connection, session.id)
     if len(invited) > details.capacity:
         raise Refused("session_full", value=reference, capacity=details.capacity, taken=len(invited))
     columns = _columns(details)
@@ -125,68 +124,21 @@ def change(connection: Connection, reference: str, details: Details, actor: Acto
 def cancel(connection: Connection, reference: str, reason: str, actor: Actor, occasion: Occasion) -> Sequence[str]:
     """Call a session off; those invited are told, and wait for another one. Returns their references.
 
-    Raises NotFound (`unknown_session`), Refused (`not_yours`, `reason_given`, `session_cancelled`, `session_over`).
+    One that did not take place may be called off until its end, as long as nobody is said to have been there. Raises
+    NotFound (`unknown_session`), Refused (`not_yours`, `reason_given`, `session_cancelled`, `session_over`,
+    `session_held`).
     """
-    session = _open(connection, reference, actor, occasion)
+    session = to_end(connection, reference, actor, occasion)
+    if any(person["attended"] for person in people(connection, session.id)):
+        raise Refused("session_held", value=reference)
     if not reason.strip():
         raise Refused("reason_given", trigger=Trigger.CANCEL)
-    invited = _invited(connection, session.id)
+    invited = expected(connection, session.id)
     gone = Pulled(Subject.PARTICIPATION, Trigger.UNINVITE, "", "", (Kind.TRANSFER_CALLED_OFF,))
     told = _tell_each(connection, session, invited, gone, actor, occasion, reason)
     values = {"status": "cancelled", "sequence": session.sequence + 1}
     connection.execute(update(TRANSFER_SESSION).where(TRANSFER_SESSION.c.id == session.id).values(values))
     return told
-
-
-def invite(
-    connection: Connection, reference: str, participations: Sequence[str], actor: Actor, occasion: Occasion
-) -> Sequence[str]:
-    """Invite participations that this institute accepted; return those newly invited (others were already).
-
-    Whoever is expected at another session is called off there first: nobody waits at two.
-
-    Raises NotFound (`unknown_session`, `unknown_reference`), Refused (`not_yours`, `handoff_accepted`, `session_full`,
-    `session_cancelled`, `session_over`, `attended`), LostRace. All are invited, or none.
-    """
-    _lock(connection, reference, participations)
-    session = _open(connection, reference, actor, occasion)
-    found = [_acceptable(connection, session, each, actor, occasion) for each in dict.fromkeys(participations)]
-    new = [one for one in found if one.row.transfer_session_id != session.id]
-    taken = len(_invited(connection, session.id)) + len(new)
-    if taken > session.capacity:
-        raise Refused("session_full", value=reference, capacity=session.capacity, taken=taken)
-    left = _call_off_elsewhere(connection, new, actor, occasion)
-    if left:
-        _raise_sequence(connection, {session.id})  # a calendar that dropped an earlier invitation takes this one
-    entry = Pulled(Subject.PARTICIPATION, Trigger.INVITE, "", "", (Kind.TRANSFER_INVITATION,))
-    free = [read(connection, one.row.reference, actor) if one.row.reference in left else one for one in new]
-    if free:
-        write(connection, [_entered(one, session, entry, actor, occasion) for one in free])
-    return [one.row.reference for one in new]
-
-
-def attend(
-    connection: Connection, reference: str, participation: str, actor: Actor, occasion: Occasion, *, present: bool
-) -> Applied | None:
-    """Record who was at a session; presence confirms the transfer. Returns what that did, None for an absence.
-
-    Raises NotFound (`unknown_session`, `unknown_reference`), Refused (`not_yours`, `not_invited`, `session_cancelled`,
-    `session_to_come`, or why the transfer cannot be confirmed), LostRace.
-    """
-    session = _session(connection, reference, actor)
-    if session.status == "cancelled":
-        raise Refused("session_cancelled", value=reference)
-    if occasion.at < session.starts_at:
-        raise Refused("session_to_come", value=reference, starts=session.starts_at)
-    stands = _theirs(read(connection, participation, actor), actor, occasion)
-    if stands.row.transfer_session_id != session.id:
-        raise Refused("not_invited", state=stands.row.state, value=reference)
-    day = stands.rules.calendar.local_day(session.starts_at)
-    if not present or stands.snapshot.facts.get(FactKind.ATTENDANCE) != day:  # told twice, it is written once
-        record_attendance(connection, stands, day, actor, occasion, present=present)
-    if not present or stands.row.state != State.IMMERSED:
-        return None
-    return apply(connection, participation, Request(Subject.PARTICIPATION, Trigger.CONFIRM_TRANSFER), actor, occasion)
 
 
 def listing(connection: Connection, edition: Current, institute_id: int | None = None) -> Sequence[Row[Any]]:
@@ -247,7 +199,12 @@ def _counted() -> Select[Any]:
 
 
 # ---------------------------------------------------------------------------------------------------------- one session
-def _session(connection: Connection, reference: str, actor: Actor) -> Row[Any]:
+def _edition(connection: Connection, session: Row[Any]) -> Current:
+    code = select(EDITION.c.code).where(EDITION.c.id == session.edition_id)
+    return current(connection, connection.execute(code).scalar_one())
+
+
+def session_of(connection: Connection, reference: str, actor: Actor) -> Row[Any]:
     """Return a session of the actor's, locked; another institute's is as unknown as one that does not exist."""
     query = select(TRANSFER_SESSION).where(TRANSFER_SESSION.c.reference == reference).with_for_update()
     session = connection.execute(query).first()
@@ -257,8 +214,9 @@ def _session(connection: Connection, reference: str, actor: Actor) -> Row[Any]:
     return session
 
 
-def _open(connection: Connection, reference: str, actor: Actor, occasion: Occasion) -> Row[Any]:
-    session = _session(connection, reference, actor)
+def to_end(connection: Connection, reference: str, actor: Actor, occasion: Occasion) -> Row[Any]:
+    """Return a session of the actor's that is neither cancelled nor over, locked."""
+    session = session_of(connection, reference, actor)
     if session.status == "cancelled":
         raise Refused("session_cancelled", value=reference)
     if session.ends_at <= occasion.at:
@@ -274,87 +232,49 @@ def _in_charge(institute_id: int, actor: Actor) -> None:
         raise Refused("not_yours", role=actor.role)
 
 
-def _possible(details: Details, occasion: Occasion) -> None:
+def _possible(details: Details, edition: Current, occasion: Occasion) -> None:
     if details.starts_at >= details.ends_at:
         raise Refused("session_order", starts=details.starts_at, ends=details.ends_at)
     if details.starts_at <= occasion.at:
         raise Refused("session_in_past", starts=details.starts_at)
+    if details.ends_at.astimezone(BRUSSELS).date() > edition.closes:
+        raise Refused("session_after_closing", closes=edition.closes)
     if not details.place.strip() and not details.url.strip():
         raise Refused("session_somewhere")
+    if max(len(details.place), len(details.url)) > LONGEST_PLACE or not one_line(details.place).isprintable():
+        raise Refused("session_place", limit=LONGEST_PLACE)
     if details.url.strip() and not is_link(details.url.strip()):
         raise Refused("session_link", value=details.url)
-    if details.capacity < 1:
-        raise Refused("session_capacity", value=details.capacity)
+    if not 1 <= details.capacity <= MOST_PLACES:
+        raise Refused("session_capacity", value=details.capacity, most=MOST_PLACES)
 
 
 def _columns(details: Details) -> dict[str, Any]:
     return {
         "starts_at": details.starts_at,
         "ends_at": details.ends_at,
-        "place": details.place.strip(),
+        "place": one_line(details.place),
         "url": details.url.strip(),
         "capacity": details.capacity,
     }
 
 
 # ------------------------------------------------------------------------------------------------------ those concerned
-def _invited(connection: Connection, session_id: int) -> list[int]:
+def expected(connection: Connection, session_id: int) -> list[int]:
+    """Return who is invited to a session, of those still under way."""
     query = select(PARTICIPATION.c.id).where(
         PARTICIPATION.c.transfer_session_id == session_id, PARTICIPATION.c.state.in_(ON_THE_PATH)
     )
     return list(connection.execute(query.order_by(PARTICIPATION.c.id)).scalars())
 
 
-def _theirs(stands: Seen, actor: Actor, occasion: Occasion) -> Seen:
-    if actor.role not in stands.snapshot.relations:
-        raise Refused("not_yours", state=stands.row.state, role=actor.role)
-    not_before_the_last(stands, occasion.at)
-    return stands
-
-
-def _acceptable(connection: Connection, session: Row[Any], reference: str, actor: Actor, occasion: Occasion) -> Seen:
-    stands = _theirs(read(connection, reference, actor), actor, occasion)
-    accepted = stands.snapshot.handoff in _IN_CHARGE and stands.row.receiver_id == session.institute_id
-    if not accepted or stands.row.state not in _BEFORE_EVALUATION or stands.row.edition_id != session.edition_id:
-        raise Refused("handoff_accepted", state=stands.row.state, trigger=Trigger.INVITE)
-    if FactKind.ATTENDANCE in stands.snapshot.facts:
-        raise Refused("attended", state=stands.row.state, trigger=Trigger.INVITE)
-    return stands
-
-
-def _lock(connection: Connection, reference: str, participations: Sequence[str]) -> None:
-    """Lock this session and those that these people may leave for it, in one order: two moves must not deadlock."""
-    theirs = select(PARTICIPATION.c.transfer_session_id).where(
-        PARTICIPATION.c.reference.in_(participations), PARTICIPATION.c.transfer_session_id.is_not(None)
-    )
-    meant = (TRANSFER_SESSION.c.reference == reference) | TRANSFER_SESSION.c.id.in_(theirs)
-    query = select(TRANSFER_SESSION.c.id).where(meant).order_by(TRANSFER_SESSION.c.id)
-    connection.execute(query.with_for_update(of=TRANSFER_SESSION)).all()
-
-
-def _call_off_elsewhere(
-    connection: Connection, people: Sequence[Seen], actor: Actor, occasion: Occasion
-) -> frozenset[str]:
-    """Take back what invites these people to sessions that are still to come; return who was expected there."""
-    theirs = {one.row.transfer_session_id for one in people}
-    ahead = (TRANSFER_SESSION.c.id.in_(theirs), TRANSFER_SESSION.c.starts_at > occasion.at)
-    sessions = {row.id: row for row in connection.execute(select(TRANSFER_SESSION).where(*ahead))}
-    leaving = [one for one in people if one.row.transfer_session_id in sessions]
-    if leaving:
-        _raise_sequence(connection, sessions)
-        entry = Pulled(Subject.PARTICIPATION, Trigger.UNINVITE, "", "", (Kind.TRANSFER_CALLED_OFF,))
-        changes = [_entered(one, sessions[one.row.transfer_session_id], entry, actor, occasion) for one in leaving]
-        write(connection, changes)
-    return frozenset(one.row.reference for one in leaving)
-
-
-def _raise_sequence(connection: Connection, sessions: Collection[int]) -> None:
+def raise_sequence(connection: Connection, sessions: Collection[int]) -> None:
     """Have calendars take what is said next of these sessions: they pass over what is not newer than what they know."""
     raised = {"sequence": TRANSFER_SESSION.c.sequence + 1}
     connection.execute(update(TRANSFER_SESSION).where(TRANSFER_SESSION.c.id.in_(sessions)).values(raised))
 
 
-def _entered(
+def entered(
     stands: Seen, session: Row[Any], entry: Pulled, actor: Actor, occasion: Occasion, reason: str = ""
 ) -> Change:
     """Return the change that invites to a session, or takes the invitation back."""
@@ -377,10 +297,10 @@ def _tell_each(
     """Write the entry for those who are still to come; return their references."""
     stands = [seen(connection, row, actor) for row in read_rows(connection, invited).values()]
     coming = [
-        one for one in stands if one.row.state in _BEFORE_EVALUATION and FactKind.ATTENDANCE not in one.snapshot.facts
+        one for one in stands if one.row.state in BEFORE_EVALUATION and FactKind.ATTENDANCE not in one.snapshot.facts
     ]
     for one in coming:
-        not_before_the_last(one, occasion.at)
+        in_its_time(one, occasion)
     if coming:
-        write(connection, [_entered(one, session, entry, actor, occasion, reason) for one in coming])
+        write(connection, [entered(one, session, entry, actor, occasion, reason) for one in coming])
     return [one.row.reference for one in coming]

@@ -6,7 +6,7 @@ does not exist. Whoever tells the same again is answered with the first result, 
 
 from sqlalchemy import Connection
 
-from actions import sessions
+from actions import invitations
 from actions.answering import Answered, about, last_entry, noted_before, result_of, scoped
 from actions.facts import record_note
 from actions.occasion import Actor, Occasion
@@ -29,10 +29,10 @@ def note(
 def invite(connection: Connection, session: str, reference: str, actor: Actor, occasion: Occasion) -> Document | None:
     """Invite one participation to a session; None if it was invited already.
 
-    Raises NotFound (`unknown_session`, `unknown_handoff`), Refused as `sessions.invite`, LostRace.
+    Raises NotFound (`unknown_session`, `unknown_handoff`), Refused as `invitations.invite`, LostRace.
     """
     with about(connection, reference, Trigger.INVITE, actor) as own:
-        invited = sessions.invite(connection, session, [reference], actor, occasion)
+        invited = invitations.invite(connection, session, [reference], actor, occasion)
         return result_of(connection, own, last_entry(connection, own)) if invited else None
 
 
@@ -41,10 +41,10 @@ def attend(
 ) -> Document | None:
     """Record whether somebody was at a session; presence confirms the transfer. None if that was known already.
 
-    Raises NotFound (`unknown_session`, `unknown_handoff`), Refused as `sessions.attend`, LostRace.
+    Raises NotFound (`unknown_session`, `unknown_handoff`), Refused as `invitations.attend`, LostRace.
     """
     with about(connection, reference, Trigger.RECORD_FACT, actor) as own:
         before = last_entry(connection, own)
-        applied = sessions.attend(connection, session, reference, actor, occasion, present=present)
+        applied = invitations.attend(connection, session, reference, actor, occasion, present=present)
         last = last_entry(connection, own)
         return None if last == before else result_of(connection, own, applied.seq if applied else last)

@@ -16,6 +16,7 @@ from actions.people import ORGANISATION, organisation_id
 from core.errors import NotFound, Refused
 from core.hosts import AllowList, target_of
 from models import Participation, Webhook, WebhookEvent, table_of
+from models.base import LARGEST_ID
 from notifications.webhooks import PING, TYPES
 from states.decide import Pulled
 from states.names import EventStatus, HandoffStatus, OrganisationKind, Purpose, Subject, Trigger, WebhookStatus
@@ -139,6 +140,7 @@ def rotate(connection: Connection, webhook_id: int, wall: datetime) -> Row[Any]:
 
     Raises NotFound (`unknown_webhook`).
     """
+    receiver(connection, webhook_id)
     values = {"generation": WEBHOOK.c.generation + 1, "rotated_at": wall}
     connection.execute(update(WEBHOOK).where(WEBHOOK.c.id == webhook_id).values(values))
     return receiver(connection, webhook_id)
@@ -173,6 +175,8 @@ def enable(connection: Connection, webhook_id: int) -> None:
 
 def receiver(connection: Connection, webhook_id: int) -> Row[Any]:
     """Return a receiver's row. Raises NotFound (`unknown_webhook`)."""
+    if not 0 < webhook_id <= LARGEST_ID:
+        raise NotFound("unknown_webhook", id=webhook_id)
     row = connection.execute(select(WEBHOOK).where(WEBHOOK.c.id == webhook_id)).first()
     if row is None:
         raise NotFound("unknown_webhook", id=webhook_id)

@@ -351,6 +351,8 @@ def _data(change: Change, step: Pulled, packets: Packets, *, own: bool) -> str:
     data: dict[str, object] = dict(change.data) if own else {}
     if own and (packet := packets.get(change.seen.row.id)):
         data["packet"] = packet.sha256
+    if step.trigger is Trigger.UNINVITE and not own:  # it follows from another act
+        data["session_id"] = change.seen.snapshot.transfer_session
     if step.overrode:
         data["overrode"] = [str(guard) for guard in step.overrode]
     if own and change.occasion.backdated:

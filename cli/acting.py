@@ -55,7 +55,7 @@ def act(
 
     occasion_at = moment(at)
     applied = perform(settings_of(directory), reference, request, role, email, occasion_at)
-    tell(applied, occasion_at, as_json=as_json)
+    tell(applied, as_json=as_json)
 
 
 def perform(
@@ -75,7 +75,7 @@ def perform(
         return attempt(engine, once)
 
 
-def tell(applied: "Applied", at: datetime, *, as_json: bool) -> None:
+def tell(applied: "Applied", *, as_json: bool) -> None:
     """Say what an act did."""
     if as_json:
         console.document(
@@ -86,7 +86,7 @@ def tell(applied: "Applied", at: datetime, *, as_json: bool) -> None:
                 "from": str(applied.before),
                 "to": str(applied.after),
                 "seq": applied.seq,
-                "at": iso(at),
+                "at": iso(applied.at),
                 "repeated": applied.repeated,
             }
         )

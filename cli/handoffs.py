@@ -191,4 +191,4 @@ def _act(
     role, email = who(by)
     occasion_at = moment(at)
     applied = perform(settings_of(directory), reference, request, role, email, occasion_at)
-    tell(applied, occasion_at, as_json=as_json)
+    tell(applied, as_json=as_json)

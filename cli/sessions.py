@@ -32,6 +32,11 @@ Ends = Annotated[str, typer.Option("--ends", metavar="ISO", help=told("ends"))]
 Place = Annotated[str, typer.Option("--place", metavar="TEXT", help=told("place"))]
 Url = Annotated[str, typer.Option("--url", metavar="URL", help=told("session_url"))]
 Capacity = Annotated[int, typer.Option("--capacity", metavar="N", help=told("capacity"))]
+NewStarts = Annotated[str | None, typer.Option("--starts", metavar="ISO", help=told("new_starts"))]
+NewEnds = Annotated[str | None, typer.Option("--ends", metavar="ISO", help=told("new_ends"))]
+NewPlace = Annotated[str | None, typer.Option("--place", metavar="TEXT", help=told("place"))]
+NewUrl = Annotated[str | None, typer.Option("--url", metavar="URL", help=told("session_url"))]
+NewCapacity = Annotated[int | None, typer.Option("--capacity", metavar="N", help=told("capacity"))]
 Absent = Annotated[bool, typer.Option("--absent", help=told("absent"))]
 _CAPACITY = 12
 
@@ -144,20 +149,30 @@ def plan(
 
 def change(
     session: Session,
-    starts: Starts,
-    ends: Ends,
     by: By,
-    place: Place = "",
-    url: Url = "",
-    capacity: Capacity = _CAPACITY,
+    starts: NewStarts = None,
+    ends: NewEnds = None,
+    place: NewPlace = None,
+    url: NewUrl = None,
+    capacity: NewCapacity = None,
     at: At = None,
     as_json: AsJson = False,
     directory: Directory = None,
 ) -> None:
     from actions import sessions
 
-    details = _details(starts, ends, place, url, capacity)
-    told_of = _do(lambda c, who_, when: sessions.change(c, session, details, who_, when), by, at, directory)
+    def work(connection: "Connection", acting: "Actor", occasion: "Occasion") -> "Sequence[str]":
+        now = sessions.one(connection, session)
+        details = sessions.Details(
+            now.starts_at if starts is None else parse_moment(starts),
+            now.ends_at if ends is None else parse_moment(ends),
+            now.place if place is None else place,
+            now.url if url is None else url,
+            now.capacity if capacity is None else capacity,
+        )
+        return sessions.change(connection, session, details, acting, occasion)
+
+    told_of = _do(work, by, at, directory)
     _tell_of(session, told_of, as_json)
 
 
@@ -173,9 +188,9 @@ def cancel(
 def invite(
     session: Session, people: People, by: By, at: At = None, as_json: AsJson = False, directory: Directory = None
 ) -> None:
-    from actions import sessions
+    from actions import invitations
 
-    told_of = _do(lambda c, who_, when: sessions.invite(c, session, people, who_, when), by, at, directory)
+    told_of = _do(lambda c, who_, when: invitations.invite(c, session, people, who_, when), by, at, directory)
     _tell_of(session, told_of, as_json)
 
 
@@ -188,13 +203,13 @@ def attend(
     as_json: AsJson = False,
     directory: Directory = None,
 ) -> None:
-    from actions import sessions
+    from actions import invitations
 
     applied = _do(
-        lambda c, who_, when: sessions.attend(c, session, person, who_, when, present=not absent), by, at, directory
+        lambda c, who_, when: invitations.attend(c, session, person, who_, when, present=not absent), by, at, directory
     )
     if applied is not None:
-        tell(applied, moment(at), as_json=as_json)
+        tell(applied, as_json=as_json)
     else:
         _tell_of(session, [person], as_json)
 

@@ -84,7 +84,8 @@ def _session(session: Told | None) -> str:
 def _fact(fact: Told) -> str:
     half_day = f" {fact['half_day']}" if fact["half_day"] else ""
     value = f" ({console.named('fact_value', fact['value'])})" if fact["half_day"] else ""
-    return f"{console.named('fact_kind', fact['kind'])} {console.when(fact['on'])}{half_day}{value}"
+    group = "fact_absent" if fact["value"] == "absent" and not fact["half_day"] else "fact_kind"
+    return f"{console.named(group, fact['kind'])} {console.when(fact['on'])}{half_day}{value}"
 
 
 def _due(due: Sequence[Told]) -> None:

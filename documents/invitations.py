@@ -20,7 +20,7 @@ from documents.visible import one_line, paragraph
 Method = Literal["REQUEST", "CANCEL"]
 
 _PRODUCT = "-//IFC//Entr'apprendre//FR"
-_LINK = re.compile(r"https?://[A-Za-z0-9\[][!#-;=?-\[\]_a-z~]{0,2000}")
+_LINK = re.compile(r"https://[A-Za-z0-9\[][!#-;=?-\[\]_a-z~]{0,2000}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Event:
 
 
 def is_link(text: str) -> bool:
-    """Tell whether a text is a web address, in ASCII, and nothing else."""
+    """Tell whether a text is a web address (https), in ASCII, and nothing else."""
     return _LINK.fullmatch(text) is not None
 
 

@@ -28,8 +28,10 @@ def still_so(connection: Connection, kind: Kind, notification: Row[Any], invited
         return True
     session = _session(connection, notification)
     theirs = session.id == invited_to
+    if session.starts_at <= at:
+        return False
     if kind in _INVITES:
-        return theirs and session.starts_at > at and not _said_again_later(connection, notification)
+        return theirs and not _said_again_later(connection, notification)
     return not theirs and _was_said(connection, notification, session.reference)
 
 
@@ -58,9 +60,10 @@ _ENTRY = and_(
 
 def _session(connection: Connection, notification: Row[Any]) -> Row[Any]:
     entry = select(JOURNAL.c.data).join(NOTIFICATION, _ENTRY).where(NOTIFICATION.c.id == notification.id)
-    reference = json.loads(connection.execute(entry).scalar_one())["session"]
-    known = select(TRANSFER_SESSION).where(TRANSFER_SESSION.c.reference == reference)
-    return connection.execute(known).one()
+    data = json.loads(connection.execute(entry).scalar_one())
+    by_id = "session_id" in data  # taken back by another act
+    named = TRANSFER_SESSION.c.id == data["session_id"] if by_id else TRANSFER_SESSION.c.reference == data["session"]
+    return connection.execute(select(TRANSFER_SESSION).where(named)).one()
 
 
 def _said_again_later(connection: Connection, notification: Row[Any]) -> bool:

@@ -23,7 +23,7 @@ from states.names import Subject, Trigger
 from states.snapshot import Command, Refusal
 
 JOB = "progress"
-_JUSTIFIABLE = (Trigger.CONFIRM_PREPARATION, Trigger.CONFIRM_IMMERSION)
+_JUSTIFIABLE = (Trigger.CONFIRM_PREPARATION, Trigger.CONFIRM_IMMERSION, Trigger.EVALUATE)
 _MOST_PASSES = 4  # a fact may justify an act that justifies the next one
 
 

@@ -10,6 +10,8 @@ from enum import StrEnum
 from sqlalchemy import CheckConstraint, Index, MetaData, Table, text
 from sqlmodel import SQLModel
 
+LARGEST_ID = 2**31 - 1  # that an integer column holds on PostgreSQL: a larger number is nobody's
+
 metadata: MetaData = SQLModel.metadata
 metadata.naming_convention = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
-from actions import drawing, editions, evaluation, facts, places, sample, sessions
+from actions import drawing, editions, evaluation, facts, invitations, places, sample, sessions
 from actions.apply import Request, apply
 from actions.imports import FileKind, import_file
 from actions.occasion import Actor, Occasion, system
@@ -238,9 +238,9 @@ class Simulation:
             facts.record_note(connection, reference, act.reason, who, occasion)
         elif act.verb == "attend":
             present = bool(act.data["present"])
-            sessions.attend(connection, str(act.given.session), reference, who, occasion, present=present)
+            invitations.attend(connection, str(act.given.session), reference, who, occasion, present=present)
         else:
-            sessions.invite(connection, self._session(connection, act, who, occasion), [reference], who, occasion)
+            invitations.invite(connection, self._session(connection, act, who, occasion), [reference], who, occasion)
 
     def _session(self, connection: Connection, act: Act, who: Actor, occasion: Occasion) -> str:
         """Return the institute's next session with a free chair, a new one if there is none."""

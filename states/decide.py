@@ -24,7 +24,7 @@ from states.names import (
 )
 from states.process import CHOSEN, JUSTIFIED, START, Process, Row
 from states.rules import Rules
-from states.snapshot import OF_NO_STATE, Command, Refusal, Snapshot, fact_of
+from states.snapshot import OF_NO_STATE, OF_THE_ROUND, Command, Refusal, Snapshot, fact_of
 from states.tables import HANDOFF, PLACEMENT, RETURN
 
 OPEN_HANDOFF = (HandoffStatus.TO_ROUTE, HandoffStatus.HELD, HandoffStatus.OFFERED, HandoffStatus.ACCEPTED)
@@ -86,6 +86,8 @@ def decide(
     for effect in effects:  # the list grows while it is read: joined commands have effects of their own
         if effect is Effect.ALIGN:
             effects.extend(_aligning(seen, after))
+        elif effect is Effect.CALL_OFF_SESSION:
+            after = _called_off(after, pulled)
         elif joined := _joined(effect, after):
             table, trigger = joined
             after = _pull(table, rules, after, replace(asked, trigger=trigger), pulled, effects)
@@ -116,6 +118,15 @@ def _joined(effect: Effect, seen: Snapshot) -> tuple[Process, Trigger] | None:
         return None
     table, trigger, statuses = _JOINED[effect]
     return (table, trigger) if seen.state_of(table.subject) in statuses else None
+
+
+def _called_off(seen: Snapshot, pulled: list[Pulled]) -> Snapshot:
+    """Take back the invitation to a transfer session, if there is one: an entry of its own, which moves nothing."""
+    if seen.transfer_session is None:
+        return seen
+    told = (Kind.TRANSFER_CALLED_OFF,)
+    pulled.append(Pulled(Subject.PARTICIPATION, Trigger.UNINVITE, seen.state, seen.state, told))
+    return replace(seen, transfer_session=None)
 
 
 def _aligning(before: Snapshot, seen: Snapshot) -> tuple[Effect, ...]:
@@ -171,10 +182,14 @@ def _refusal(process: Process, rules: Rules, seen: Snapshot, asked: Command, att
 
 
 def possible(process: Process, rules: Rules, seen: Snapshot, asked: Command) -> tuple[Trigger, ...]:
-    """Return what this role could do here and now, given the reason and the data that an act may ask for."""
+    """Return what this role could do here and now, given the reason and the data that an act may ask for.
+
+    Nobody asks for a re-routing: it follows from a change of the edition's routes.
+    """
     state = seen.state_of(process.subject)
     well_said = replace(asked, reason="-", data={"receiver": 0, "half_days": rules.min_half_days})
-    rows = (row for trigger in process.allowed(state, asked.role) for row in process.rows_from(state, trigger))
+    triggers = (trigger for trigger in process.allowed(state, asked.role) if trigger is not Trigger.REROUTE)
+    rows = (row for trigger in triggers for row in process.rows_from(state, trigger))
     open_to_them = (row for row in rows if asked.role in row.roles)
     ready = (row for row in open_to_them if all(holds(guard, seen, rules, well_said) for guard in row.guards))
     return tuple(dict.fromkeys(row.trigger for row in ready))
@@ -268,7 +283,11 @@ def _moved_placement(_p: Process, _r: Rules, seen: Snapshot, _c: Command, _row: 
 
 
 def _moved_handoff(_p: Process, _r: Rules, seen: Snapshot, _c: Command, _row: Row, dest: str) -> Snapshot:
-    return replace(seen, handoff=HandoffStatus(dest))
+    """A round that is closed takes with it what was attended and noted in it."""
+    facts = seen.facts
+    if dest == HandoffStatus.CLOSED and not OF_THE_ROUND.isdisjoint(facts):
+        facts = {kind: day for kind, day in facts.items() if kind not in OF_THE_ROUND}
+    return replace(seen, handoff=HandoffStatus(dest), facts=facts)
 
 
 def _moved_return(_p: Process, _r: Rules, seen: Snapshot, _c: Command, row: Row, dest: str) -> Snapshot:

@@ -63,9 +63,14 @@ def _record_complete(seen: Snapshot, _: Rules, asked: Command) -> bool:
 
 
 def _answers_given(seen: Snapshot, rules: Rules, asked: Command) -> bool:
-    """Where the edition asks nothing that must be answered, the act says it all; IFC may do without, with a reason."""
-    if FactKind.ANSWERS in seen.facts or not any(question.required for question in rules.questions):
+    """Where the edition asks nothing that must be answered, the act says it all; IFC may do without, with a reason.
+
+    The system needs answers that are there: it has no act of its own to say.
+    """
+    if FactKind.ANSWERS in seen.facts:
         return True
+    if not any(question.required for question in rules.questions):
+        return asked.role is not Role.SYSTEM
     return asked.role is Role.COORDINATOR and bool(asked.reason.strip())
 
 

@@ -207,6 +207,7 @@ class Effect(StrEnum):
     ROUTE_AGAIN = "route_again"  # the handoffs job looks at this round at the next tick
     COMPLETE_HANDOFF = "complete_handoff"
     CLOSE_HANDOFF = "close_handoff"
+    CALL_OFF_SESSION = "call_off_session"  # who was invited to a transfer session is expected there no more
     VOID_HANDOFF = "void_handoff"  # a completed one that a correction takes back
     REQUEST_RETURN = "request_return"  # the relay comes back to IFC
     CHECK_RETURN = "check_return"  # the handoffs job looks at the record at the next tick

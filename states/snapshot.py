@@ -115,5 +115,8 @@ _FACT_OF: Mapping[str, FactKind] = {
     State.EVALUATED: FactKind.EVALUATION,
 }
 
+OF_THE_ROUND = frozenset({FactKind.ATTENDANCE, FactKind.NOTE})
+"""Facts of one round of the relay: another institute has its own session, and its own words."""
+
 OF_NO_STATE = frozenset(FactKind) - frozenset(_FACT_OF.values())
 """Facts that no state attests: a correction of the state says nothing of them."""

@@ -51,6 +51,7 @@ _VALUES = {
     "bad_cursor": "bad_cursor",
     "reason_needed": "reason_needed",
     "bad_characters": "bad_characters",
+    "told_twice": "told_twice",
 }
 _QUOTED = re.compile(r"'([^']+)'")
 _LATER = {"Retry-After": "5"}

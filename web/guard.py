@@ -58,9 +58,17 @@ def _refuse_other_sites(method: str, headers: Headers, public: str) -> None:
         same = site in {"same-origin", "none"}
     else:
         origin = headers.get("origin")
-        same = origin is None or urlsplit(origin).netloc in {public, headers.get("host", "")} - {""}
+        same = origin is None or _site_of(origin) in {public, headers.get("host", "")} - {""}
     if not same:
         raise Barred("other_site", HTTPStatus.FORBIDDEN)
+
+
+def _site_of(origin: str) -> str:
+    """Return the host and port of an Origin; nothing for what is no address."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
 
 
 def _most_bytes(scope: Scope) -> int:

@@ -18,7 +18,7 @@ from time import monotonic
 from sqlalchemy import Connection, Update, select
 
 from actions import apply as applying
-from actions import editions, facts, sessions, writing
+from actions import editions, facts, invitations, sessions, writing
 from actions.apply import Outcome, Request, act_each
 from actions.change import Change
 from actions.occasion import Actor, Occasion
@@ -185,7 +185,7 @@ def _meet(connection: Connection, institute: int) -> None:
     act_each(connection, list(people), Request(Subject.HANDOFF, Trigger.ACCEPT), who, before)
     details = sessions.Details(_MET_AT, _OVER_AT, "Namur", "", RETURNING)
     session = sessions.plan(connection, editions.current(connection), institute, details, who, before).reference
-    sessions.invite(connection, session, list(people.values()), who, before)
+    invitations.invite(connection, session, list(people.values()), who, before)
     for reference in people.values():
         facts.record_note(connection, reference, "Lien avec le référentiel.", who, after)
-        sessions.attend(connection, session, reference, who, after, present=True)
+        invitations.attend(connection, session, reference, who, after, present=True)

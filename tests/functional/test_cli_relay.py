@@ -39,8 +39,8 @@ def test_session_is_planned_filled_and_its_presence_confirms_the_transfer(accept
     assert (confirmed["trigger"], confirmed["to"]) == ("confirm_transfer", "transferred")
     assert (shown["session"]["reference"], shown["session"]["place"]) == (session, "Namur")
     assert [(each["purpose"], each["status"]) for each in shown["handoffs"]] == [
-        ("evaluation", "accepted"),
         ("transfer", "completed"),
+        ("evaluation", "accepted"),
     ]
     assert {name: listed[name] for name in ("reference", "invited", "attended", "capacity", "starts_at")} == {
         "reference": session,
@@ -77,7 +77,9 @@ def test_sessions_are_listed_for_people(accepted: str, done: Call) -> None:
         (("sessions", "plan", *PLANNED, *AT), "session_somewhere"),
         (("sessions", "plan", *PLANNED, "--url", "visio", *AT), "session_link"),
         (("sessions", "plan", *PLANNED, "--place", "Namur", "--capacity", "0", *AT), "session_capacity"),
+        (("sessions", "plan", *PLANNED, "--place", "Namur", "--capacity", "3000000000", *AT), "session_capacity"),
         (("sessions", "plan", *PLANNED, "--place", "Namur", "--at", "2019-03-01"), "session_in_past"),
+        (("handoffs", "note", ZOE, "--by", INSTITUTE, "--text", "x" * 2001, *AT), "text_too_long"),
         (("sessions", "invite", "NOWHERE", ZOE, "--by", INSTITUTE, *AT), "unknown_session"),
         (("sessions", "attend", "NOWHERE", ZOE, "--by", INSTITUTE, *AT), "unknown_session"),
         (("sessions", "--institute", "NIX"), "unknown_organisation"),
@@ -96,6 +98,14 @@ def test_bad_input_is_refused_in_one_sentence(accepted: str, call: Call, command
 
     assert (answer.refused["code"], answer.status) in {(code, 1), (code, 2)}
     assert answer.refused["reason"].endswith(".")
+
+
+def test_session_keeps_what_a_change_does_not_name(accepted: str, done: Call) -> None:
+    session = plan(done)
+    done("sessions", "change", session, "--place", "Liège", "--by", INSTITUTE, *AT)
+
+    now = done("sessions", "show", session, "--json").json
+    assert (now["starts_at"], now["place"], now["capacity"]) == ("2019-02-20T09:00:00+01:00", "Liège", 2)
 
 
 def test_session_that_moves_or_is_cancelled_says_how_many_it_concerns(accepted: str, done: Call) -> None:

@@ -126,6 +126,8 @@ def test_secret_is_shown_when_named_and_when_changed_and_never_stored(receiver: 
         (("enable", "9"), 1, "unknown_webhook"),
         (("rotate", "9"), 1, "unknown_webhook"),
         (("test", "9"), 1, "unknown_webhook"),
+        (("enable", "3000000000"), 1, "unknown_webhook"),
+        (("rotate", "99999999999999999999"), 1, "unknown_webhook"),
         (("replay", "msg_9"), 1, "unknown_event"),
         (("replay",), 2, "replay_what"),
         (("replay", "--since", "2019-01-01"), 2, "replay_what"),

@@ -54,7 +54,8 @@ def test_approval_writes_its_rows_and_no_others(world: World) -> None:
 
     done = world.act(AMELIE, Trigger.APPROVE, Role.DIRECTOR, APPROVED_AT)
 
-    assert done == Applied(AMELIE, Subject.PARTICIPATION, "approve", "registered", "director_approved", 2)
+    moved = ("approve", "registered", "director_approved")
+    assert done == Applied(AMELIE, Subject.PARTICIPATION, *moved, 2, APPROVED_AT)
     written = differences(before, dump(world.engine))
     assert sorted(written) == ["deadline", "journal", "notification", "participation"]
     ((old,), (new,)) = written["participation"]

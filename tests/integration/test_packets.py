@@ -12,7 +12,7 @@ import pytest
 from icalendar import Calendar
 from openpyxl import load_workbook
 
-from actions import batches, editions, receiving, sessions
+from actions import batches, editions, invitations, receiving, sessions
 from actions.exports import sheet
 from actions.occasion import Occasion
 from actions.packets import Fixed, fetch
@@ -194,7 +194,7 @@ def test_invitation_goes_with_its_calendar_entry_and_a_change_with_a_higher_sequ
         who = worlds.own(connection, Role.INSTITUTE, AMELIE)
         edition = editions.current(connection)
         session = sessions.plan(connection, edition, next(iter(who.organisations)), details, who, at).reference
-        sessions.invite(connection, session, [AMELIE], who, at)
+        invitations.invite(connection, session, [AMELIE], who, at)
     world.tick(worlds.ACCEPTED_AT)
     with world.engine.begin() as connection:
         sessions.change(connection, session, moved, who, at)
@@ -222,12 +222,12 @@ def test_invitation_that_waits_is_not_sent_once_the_session_is_gone_left_or_begu
         who = worlds.own(connection, Role.INSTITUTE, AMELIE)
         edition, (institute,) = editions.current(connection), who.organisations
         session = sessions.plan(connection, edition, institute, details, who, at).reference
-        sessions.invite(connection, session, [AMELIE], who, at)
+        invitations.invite(connection, session, [AMELIE], who, at)
         if end == "cancelled":
             sessions.cancel(connection, session, "Formateur malade.", who, at)
         if end == "left":
             other = sessions.plan(connection, edition, institute, details, who, at).reference
-            sessions.invite(connection, other, [AMELIE], who, at)
+            invitations.invite(connection, other, [AMELIE], who, at)
     world.tick(moment("2018-12-19 13:00") if end == "begun" else worlds.ACCEPTED_AT)
 
     sent = [(entry["method"], entry["uid"].partition(".")[0]) for entry in calendars(world)]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from actions import editions, facts, sessions
+from actions import editions, facts, invitations, sessions
 from actions.occasion import Occasion
 from actions.reports import story
 from core.errors import LostRace, NotFound, ProductError, Refused
@@ -54,13 +54,13 @@ def invite(
 ) -> list[str]:
     with world.engine.begin() as connection:
         who = worlds.own(connection, role, references[0])
-        return list(sessions.invite(connection, session, references, who, occasion(at)))
+        return list(invitations.invite(connection, session, references, who, occasion(at)))
 
 
 def attend(world: World, session: str, reference: str = AMELIE, at: datetime = OVER, *, present: bool = True) -> Any:
     with world.engine.begin() as connection:
         who = worlds.own(connection, Role.INSTITUTE, reference)
-        return sessions.attend(connection, session, reference, who, occasion(at), present=present)
+        return invitations.attend(connection, session, reference, who, occasion(at), present=present)
 
 
 def note(world: World, at: datetime, reference: str = AMELIE, role: Role = Role.INSTITUTE, text: str = NOTE) -> None:
@@ -306,7 +306,7 @@ def test_participation_of_another_institute_is_not_invited(world: World) -> None
     session = plan(world)
     with world.engine.begin() as connection:
         who = worlds.own(connection, Role.INSTITUTE, AMELIE)
-        code = code_of(lambda: sessions.invite(connection, session, [CELINE], who, occasion(INVITED_AT)))
+        code = code_of(lambda: invitations.invite(connection, session, [CELINE], who, occasion(INVITED_AT)))
 
     assert code == "not_yours"
 

@@ -61,6 +61,7 @@ def every_answer(site: Site) -> Iterator[Any]:
     yield client.get("/api/v1/nowhere")
     yield client.get("/static/nothing.css")
     yield client.post("/", headers={"Origin": "https://evil.example"})
+    yield client.post("/", headers={"Origin": "http://["})
     yield client.delete("/")
     yield site.call("GET", "/handoffs")
     yield site.call("GET", "/handoffs?limit=0")

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -409,6 +410,7 @@ def test_plan_that_does_not_hold_is_refused(taken: Site, changed: dict[str, Any]
 @pytest.mark.parametrize(
     ("path", "body"),
     [
+        ("attendance", {"people": [{"reference": "x", "present": True}, {"reference": "x", "present": False}]}),
         ("invitations", {"references": []}),
         ("invitations", {"references": ["x"] * 201}),
         ("invitations", {"references": [1]}),
@@ -441,6 +443,19 @@ def test_note_is_kept_once_however_often_it_is_told(taken: Site) -> None:
     assert repeated == [None, "true", None]
     assert taken.world.one("SELECT count(*) FROM fact WHERE kind = 'note'") == 2
     assert_sound(taken.world)
+
+
+def test_moment_that_became_older_than_the_last_entry_is_taken_anew(taken: Site) -> None:
+    """Somebody else's entry came between the clock and the lock: whoever gives no moment cannot mend it."""
+    moments = iter([taken.now, taken.now + timedelta(minutes=2)])
+    taken.world.act(AMELIE, Trigger.WITHDRAW, Role.TEACHER, taken.now + timedelta(minutes=1))
+    taken.world.act(AMELIE, Trigger.REINSTATE, Role.COORDINATOR, taken.now + timedelta(minutes=1), reason="Une erreur.")
+    taken.world.tick(taken.now + timedelta(minutes=1))
+    taken.app.state.surroundings = replace(taken.app.state.surroundings, now=lambda: next(moments))
+
+    answer = taken.act("accept")
+
+    assert (answer.status_code, answer.json()["to"]) == (200, "accepted")
 
 
 def test_note_with_a_key_is_kept_once_though_another_came_between(taken: Site) -> None:

@@ -1,6 +1,7 @@
 """What must always hold, whoever did what in whatever order; and what the journal says when it is followed."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -9,15 +10,16 @@ from sqlalchemy import select
 from actions import journal, reading
 from actions.occasion import system
 from actions.reading import Seen
-from models import Deadline, Handoff, JournalEntry, Participation, Placement, Waiting, table_of
+from models import Deadline, Handoff, JournalEntry, Participation, Placement, TransferSession, Waiting, table_of
 from states.deadlines import due
 from states.deadlines import standing as standing_rules
 from states.decide import OPEN_HANDOFF
 from states.guards import ON_THE_PATH, SEAT_HELD, WAITING_STATES
-from states.names import Anchor, HandoffStatus, State, Subject
+from states.names import Anchor, FactKind, HandoffStatus, State, Subject
 from states.tables import process_for
 from tests.support.worlds import World
 
+SESSION = table_of(TransferSession)
 TABLES = [table_of(model) for model in (Participation, Placement, Handoff, Deadline, Waiting, JournalEntry)]
 
 
@@ -68,6 +70,7 @@ def assert_sound(world: World) -> None:
         assert journal.verify(connection)[1] is None
         people = connection.execute(select(TABLES[0].c.id).order_by(TABLES[0].c.id)).scalars().all()
         seen = [reading.read_id(connection, pid, system("test")) for pid in people]
+        sessions = dict(connection.execute(select(SESSION.c.id, SESSION.c.institute_id)).tuples().all())
         rows = {table.name: [dict(row) for row in connection.execute(select(table)).mappings()] for table in TABLES}
     for stands in seen:
         own_rows = {
@@ -77,6 +80,7 @@ def assert_sound(world: World) -> None:
         entries.sort(key=lambda entry: int(entry["seq"]))
         _assert_places_agree(stands, own_rows["placement"], entries)
         _assert_handoffs_agree(stands, own_rows["handoff"])
+        _assert_invited_by_who_is_in_charge(stands, sessions)
         _assert_deadlines_hang(stands, own_rows["deadline"], entries)
         assert [e["at"] for e in entries] == sorted(e["at"] for e in entries)
         if own_rows["waiting"]:
@@ -108,6 +112,16 @@ def _assert_handoffs_agree(stands: Seen, handoffs: list[dict[str, Any]]) -> None
             path = stands.process.path
             assert len(completed) == (path.index(stands.row.state) >= path.index(after))
         assert len(completed) <= 1  # who withdraws after the transfer has had it
+
+
+def _assert_invited_by_who_is_in_charge(stands: Seen, sessions: Mapping[int, int]) -> None:
+    """A session, and what was said there, belong to the institute that accepted, as long as it is in charge."""
+    snapshot, row = stands.snapshot, stands.row
+    in_charge = snapshot.handoff in {HandoffStatus.ACCEPTED, HandoffStatus.COMPLETED}
+    if snapshot.transfer_session is not None:
+        assert in_charge
+        assert sessions[snapshot.transfer_session] == row.receiver_id
+    assert in_charge or snapshot.facts.keys().isdisjoint({FactKind.ATTENDANCE, FactKind.NOTE})
 
 
 def _assert_deadlines_hang(stands: Seen, deadlines: list[dict[str, Any]], entries: list[dict[str, Any]]) -> None:

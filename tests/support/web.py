@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
-from actions import editions, papers, sessions, tokens
+from actions import editions, invitations, papers, sessions, tokens
 from actions.occasion import Occasion
 from core.settings import Settings
 from states.names import Role
@@ -90,7 +90,7 @@ def a_session(world: World, starts: datetime, reference: str) -> None:
         (institute,) = who.organisations
         details = sessions.Details(starts, starts + timedelta(hours=3), "Namur", "", 2)
         planned = sessions.plan(connection, editions.current(connection), institute, details, who, occasion).reference
-        sessions.invite(connection, planned, [reference], who, occasion)
+        invitations.invite(connection, planned, [reference], who, occasion)
         assert planned == OWN_SESSION
 
 

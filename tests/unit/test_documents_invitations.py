@@ -168,7 +168,7 @@ def test_a_link_that_is_none_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["https://a.example", "http://[::1]:8080/x?y=z&w=%20;(1)~'#a", "https://A.example/%C3%A9"]
+    "text", ["https://a.example", "https://[::1]:8080/x?y=z&w=%20;(1)~'#a", "https://A.example/%C3%A9"]
 )
 def test_a_link_is_one(text: str) -> None:
     assert is_link(text)

@@ -29,7 +29,7 @@ from states.names import (
 )
 from states.process import START, Process
 from states.rules import Route, RuleKey, Rules, Step
-from states.snapshot import Command, Refusal, Snapshot
+from states.snapshot import OF_THE_ROUND, Command, Refusal, Snapshot
 from states.tables import HANDOFF, PARTICIPATION_PROCESSES, PLACEMENT, PROCESS_2014, PROCESS_2018
 
 BRUSSELS = ZoneInfo("Europe/Brussels")
@@ -204,6 +204,7 @@ def refused(answer: Decision | Refusal) -> Refusal:
 
 
 OPEN_HANDOFF = {HandoffStatus.TO_ROUTE, HandoffStatus.HELD, HandoffStatus.OFFERED, HandoffStatus.ACCEPTED}
+IN_CHARGE = {HandoffStatus.ACCEPTED, HandoffStatus.COMPLETED}
 HELD_SEAT = {PlacementStatus.PROPOSED, PlacementStatus.OFFERED, PlacementStatus.CONFIRMED}
 BEFORE_IMMERSION = {State.REGISTERED, State.DIRECTOR_APPROVED, State.PREPARED, State.OBSERVED}
 GIVEN_UP = {State.DECLINED, State.WITHDRAWN, State.CANCELLED, State.LAPSED}
@@ -223,6 +224,8 @@ def misaligned(seen: Snapshot) -> list[str]:
         "open return, not transferred": seen.state != State.TRANSFERRED and seen.returned in OPEN_HANDOFF,
         "evaluated without a completed return": seen.state == State.EVALUATED
         and seen.returned is not HandoffStatus.COMPLETED,
+        "invited, or met, by nobody in charge": seen.handoff not in IN_CHARGE
+        and (seen.transfer_session is not None or not seen.facts.keys().isdisjoint(OF_THE_ROUND)),
         "given up, unused seat still held": seen.state in GIVEN_UP and not used and seen.placement in HELD_SEAT,
     }
     return [what for what, is_so in wrong.items() if is_so]
@@ -248,6 +251,8 @@ def test_example_of_every_state_is_aligned(version: str, state: str) -> None:
         ("prepared", {"handoff": HandoffStatus.TO_ROUTE}, "open handoff, not immersed"),
         ("prepared", {"handoff": HandoffStatus.COMPLETED}, "completed handoff before immersion"),
         ("declined", {"placement": PlacementStatus.OFFERED}, "given up, unused seat still held"),
+        ("withdrawn", {"transfer_session": 1}, "invited, or met, by nobody in charge"),
+        ("prepared", {"facts": {FactKind.NOTE: FIRST_DAY}}, "invited, or met, by nobody in charge"),
     ],
 )
 def test_misalignment_shows_when_made_by_hand(state: str, changes: dict[str, Any], what: str) -> None:

@@ -383,6 +383,7 @@ CASES = (
     ),
     Case(Guard.ANSWERS_GIVEN, *EVALUATION, {"facts": ANSWERED}, said=ASKED),
     Case(Guard.ANSWERS_GIVEN, *EVALUATION, said={"under": rules(questions=(OPTIONAL,))}, unsaid=ASKED),
+    Case(Guard.ANSWERS_GIVEN, Trigger.EVALUATE, Role.SYSTEM, State.TRANSFERRED, {"facts": ANSWERED}),
     Case(Guard.ANSWERS_GIVEN, Trigger.EVALUATE, IFC, State.TRANSFERRED, said={**ASKED, "reason": REASON}, unsaid=ASKED),
     Case(Guard.SEEN_IN_PERSON, *EVALUATION, {**DRAWN, "facts": SEEN}, DRAWN),
     Case(Guard.SEEN_IN_PERSON, Trigger.EVALUATE, IFC, State.TRANSFERRED, {**DRAWN, "facts": SEEN}, DRAWN),

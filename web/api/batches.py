@@ -1,6 +1,6 @@
 """What was offered to an institute on one day, together: listed, fetched as a table, answered at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Any
 
@@ -132,20 +132,19 @@ def decline_batch(here: Here, caller: Caller, day: OfDay, body: Decline) -> Docu
 
 
 def _answer(here: Surroundings, caller: Caller, day: date, request: Request) -> Document:
-    occasion = here.occasion()
-
-    def work(connection: Connection) -> Mapping[str, Outcome]:
+    def work(connection: Connection) -> list[Document]:
         _members(connection, caller.organisation_id, day)
-        return batches.answer_all(connection, caller.organisation_id, day, request, caller.actor, occasion)
+        occasion = here.occasion()
+        outcomes = batches.answer_all(connection, caller.organisation_id, day, request, caller.actor, occasion)
+        return [_told(reference, each) for reference, each in outcomes.items()]
 
-    outcomes = attempt(here.workshop.engine, work)
-    return {"outcomes": [_told(reference, each, iso(occasion.at)) for reference, each in outcomes.items()]}
+    return {"outcomes": attempt(here.workshop.engine, work)}
 
 
-def _told(reference: str, found: Outcome, at: str) -> Document:
+def _told(reference: str, found: Outcome) -> Document:
     if isinstance(found, Applied):
         done = {"subject": found.subject, "trigger": found.trigger, "from": found.before, "to": found.after}
-        return outcome(reference, {"reference": reference, **done, "seq": found.seq, "at": at})
+        return outcome(reference, {"reference": reference, **done, "seq": found.seq, "at": iso(found.at)})
     if (
         isinstance(found, Refused) and found.code == "not_yours"
     ):  # it went elsewhere meanwhile: where is not theirs to know

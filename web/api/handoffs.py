@@ -88,10 +88,9 @@ def _links(reference: str, allowed: list[str]) -> dict[str, str | None]:
 # ----------------------------------------------------------------------------------------------------------------- act
 def _act(here: Here, caller: Caller, reference: str, said: Answer, response: Response) -> Document:
     """Do it in a transaction of its own, tried again when a race was lost; say in a header that it was done before."""
-    occasion = here.occasion()
 
     def work(connection: Connection) -> Answered:
-        return answer(connection, known(reference), said, caller.actor, occasion)
+        return answer(connection, known(reference), said, caller.actor, here.occasion())
 
     done = attempt(here.workshop.engine, work)
     mark_repeated(response, repeated=done.repeated)
@@ -155,10 +154,9 @@ def note_on_transfer(
 
     Noting the same again gives the first result.
     """
-    occasion = here.occasion()
     done = attempt(
         here.workshop.engine,
-        lambda connection: transfers.note(connection, known(reference), body.text, caller.actor, occasion, key),
+        lambda connection: transfers.note(connection, known(reference), body.text, caller.actor, here.occasion(), key),
     )
     mark_repeated(response, repeated=done.repeated)
     return done.result

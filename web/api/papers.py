@@ -65,9 +65,8 @@ def add_document(
     first result.
     """
     paper = _kept(here, caller, reference, body)
-    occasion = here.occasion()
     row, is_new = attempt(
-        here.workshop.engine, lambda connection: papers.add(connection, reference, paper, caller.actor, occasion)
+        here.workshop.engine, lambda connection: papers.add(connection, reference, paper, caller.actor, here.occasion())
     )
     if not is_new:
         response.status_code = HTTPStatus.OK

@@ -2,14 +2,16 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
+from actions.sessions import LONGEST_PLACE, MOST_PLACES
 from states.names import State
-from web.api.shapes import Instant, OneOfMany, Said, Taken, Text
+from web.api.shapes import Instant, OneOfMany, Said, Taken, readable
 
-_LONGEST_PLACE = 500
-_MOST_PLACES = 10_000
 _MOST_AT_ONCE = 200
+
+Place = Annotated[str, StringConstraints(max_length=LONGEST_PLACE), AfterValidator(readable)]
 
 
 class SessionChange(Taken):
@@ -30,11 +32,9 @@ class SessionChange(Taken):
 
     starts_at: Instant
     ends_at: Instant
-    place: Annotated[Text, Field(max_length=_LONGEST_PLACE, description="A room; may be empty with a `url`.")] = ""
-    url: Annotated[
-        Text, Field(max_length=_LONGEST_PLACE, description="Remote: where participants connect; begins with https://.")
-    ] = ""
-    capacity: Annotated[int, Field(ge=1, le=_MOST_PLACES)]
+    place: Annotated[Place, Field(description="A room; may be empty with a `url`.")] = ""
+    url: Annotated[Place, Field(description="Remote: where participants connect; begins with https://.")] = ""
+    capacity: Annotated[int, Field(ge=1, le=MOST_PLACES)]
 
 
 class SessionPlan(SessionChange):
@@ -68,6 +68,13 @@ class Attendance(Taken):
     """Who was at a session."""
 
     people: Annotated[list[Presence], Field(min_length=1, max_length=_MOST_AT_ONCE)]
+
+    @model_validator(mode="after")
+    def _once(self) -> "Attendance":
+        told = {(each.reference, each.present) for each in self.people}
+        if len({reference for reference, _ in told}) < len(told):
+            raise PydanticCustomError("told_twice", "somebody is said to have been there and not")
+        return self
 
 
 class Session(BaseModel):

@@ -73,11 +73,10 @@ def plan_session(
     here: Here, caller: Caller, body: SessionPlan, response: Response, key: IdempotencyKey = None
 ) -> Document:
     """It gets a reference, and nobody is invited yet. Without a key, each call plans another one."""
-    occasion = here.occasion()
 
     def work(connection: Connection) -> tuple[sessions.Planned, Row[Any]]:
         edition, whose = _edition(connection, body.edition), caller.organisation_id
-        planned = sessions.plan(connection, edition, whose, _details(body), caller.actor, occasion, key)
+        planned = sessions.plan(connection, edition, whose, _details(body), caller.actor, here.occasion(), key)
         return planned, sessions.one(connection, planned.reference, whose)
 
     planned, row = attempt(here.workshop.engine, work)
@@ -109,12 +108,11 @@ def get_session(here: Here, caller: Caller, session: Reference) -> Document:
 )
 def change_session(here: Here, caller: Caller, session: Reference, body: SessionChange) -> Document:
     """Move it, or change its place or capacity. Those invited are told, unless only the capacity changed."""
-    occasion = here.occasion()
     return _changed(
         here,
         caller,
         session,
-        lambda connection: sessions.change(connection, session, _details(body), caller.actor, occasion),
+        lambda connection: sessions.change(connection, session, _details(body), caller.actor, here.occasion()),
     )
 
 
@@ -127,12 +125,11 @@ def change_session(here: Here, caller: Caller, session: Reference, body: Session
 )
 def cancel_session(here: Here, caller: Caller, session: Reference, body: Why) -> Document:
     """Those invited are told why, and wait for another one."""
-    occasion = here.occasion()
     return _changed(
         here,
         caller,
         session,
-        lambda connection: sessions.cancel(connection, session, body.reason, caller.actor, occasion),
+        lambda connection: sessions.cancel(connection, session, body.reason, caller.actor, here.occasion()),
     )
 
 
@@ -145,10 +142,9 @@ def cancel_session(here: Here, caller: Caller, session: Reference, body: Why) ->
 )
 def invite_to_session(here: Here, caller: Caller, session: Reference, body: Invitations) -> Document:
     """Invite participations that your institute accepted; each gets a message with an entry for its calendar."""
-    occasion = here.occasion()
 
     def one(connection: Connection, person: str) -> Document | None:
-        return transfers.invite(connection, session, person, caller.actor, occasion)
+        return transfers.invite(connection, session, person, caller.actor, here.occasion())
 
     return _each(here, caller, session, body.references, one)
 
@@ -162,11 +158,10 @@ def invite_to_session(here: Here, caller: Caller, session: Reference, body: Invi
 )
 def record_attendance(here: Here, caller: Caller, session: Reference, body: Attendance) -> Document:
     """Presence confirms the transfer (`transferred`); whoever was absent waits for another session."""
-    occasion = here.occasion()
     there = {each.reference: each.present for each in body.people}
 
     def one(connection: Connection, person: str) -> Document | None:
-        return transfers.attend(connection, session, person, caller.actor, occasion, present=there[person])
+        return transfers.attend(connection, session, person, caller.actor, here.occasion(), present=there[person])
 
     return _each(here, caller, session, list(there), one)
 

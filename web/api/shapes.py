@@ -16,6 +16,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from actions.apply import LONGEST_TEXT
 from core.clock import parse_moment
 from core.errors import UsageError
 from notifications.plain import squeeze
@@ -24,7 +25,6 @@ from web.api.cursors import Cursor, read_cursor
 
 _FIRST_YEAR, _LAST_YEAR = 2000, 2100
 _SAFE_CONTROLS = frozenset("\n\r\t")
-_LONGEST_REASON = 2_000
 _LONGEST_KEY = 200
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -51,7 +51,7 @@ def _cursor(given: object) -> Cursor:
     return found
 
 
-def _readable(text: str) -> str:
+def readable(text: str) -> str:
     """Refuse what is no text: a database would."""
     if any(character < " " and character not in _SAFE_CONTROLS for character in text) or "\x7f" in text:
         raise PydanticCustomError("bad_characters", "control characters are not allowed")
@@ -80,7 +80,7 @@ Day = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string", "
 Instant = Annotated[
     datetime, BeforeValidator(_instant), WithJsonSchema({"type": "string", "format": "date-time"}, mode="validation")
 ]
-Text = Annotated[str, StringConstraints(max_length=_LONGEST_REASON), AfterValidator(_readable)]
+Text = Annotated[str, StringConstraints(max_length=LONGEST_TEXT), AfterValidator(readable)]
 Said = Annotated[Text, StringConstraints(min_length=1), AfterValidator(_said)]
 OneOfMany = Annotated[str, StringConstraints(max_length=100)]
 Key = Annotated[str, StringConstraints(pattern=r"^[!-~]+$", min_length=1, max_length=_LONGEST_KEY)]
