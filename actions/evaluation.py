@@ -74,8 +74,9 @@ def answer(
 def _may_answer(stands: Seen, actor: Actor, occasion: Occasion) -> None:
     """Refuse who may not answer, and when nobody may: before the transfer, or once the edition is closed."""
     state, role = stands.row.state, actor.role
-    mine = role in stands.snapshot.relations and role in _ANSWERING
-    if not mine or state not in {State.TRANSFERRED, State.EVALUATED}:
+    if role not in _ANSWERING and role in stands.snapshot.relations:
+        raise Refused("wrong_role", state=state, role=role, roles=_ANSWERING, trigger=Trigger.EVALUATE)
+    if role not in stands.snapshot.relations or state not in {State.TRANSFERRED, State.EVALUATED}:
         command = Command(Trigger.EVALUATE, role, occasion.at)
         refusal = decide(stands.process, stands.process, stands.rules, stands.snapshot, command)
         if isinstance(refusal, Refusal):

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import astuple, dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -26,6 +26,7 @@ from states.names import FactKind, Kind, Role, State, Subject, Trigger
 
 TRANSFER_SESSION = table_of(TransferSession)
 MOST_PLACES = 10_000
+_A_YEAR = timedelta(days=365)
 LONGEST_PLACE = 500  # characters, of a place or a link
 BEFORE_EVALUATION = (State.IMMERSED, State.TRANSFERRED)
 
@@ -60,7 +61,7 @@ def plan(  # the parts of a request, each with its name
 ) -> Planned:
     """Plan a session of an institute; a `key` that it used before gives the first result.
 
-    Raises Refused (`not_yours`, `session_in_past`, `session_after_closing`, `session_order`, `session_somewhere`,
+    Raises Refused (`not_yours`, `session_in_past`, `session_far_ahead`, `session_order`, `session_somewhere`,
     `session_place`, `session_link`, `session_capacity`, `key_reused`), LostRace.
     """
     _in_charge(institute_id, actor)
@@ -237,8 +238,9 @@ def _possible(details: Details, edition: Current, occasion: Occasion) -> None:
         raise Refused("session_order", starts=details.starts_at, ends=details.ends_at)
     if details.starts_at <= occasion.at:
         raise Refused("session_in_past", starts=details.starts_at)
-    if details.ends_at.astimezone(BRUSSELS).date() > edition.closes:
-        raise Refused("session_after_closing", closes=edition.closes)
+    last = max(edition.closes, occasion.at.astimezone(BRUSSELS).date() + _A_YEAR)  # further on, a year was mistyped
+    if details.ends_at.astimezone(BRUSSELS).date() > last:
+        raise Refused("session_far_ahead", last=last)
     if not details.place.strip() and not details.url.strip():
         raise Refused("session_somewhere")
     if max(len(details.place), len(details.url)) > LONGEST_PLACE or not one_line(details.place).isprintable():

@@ -207,7 +207,7 @@ def test_lost_race_is_tried_again(loaded: str, done: Call, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("database_kind", ["sqlite"])
 def test_race_lost_again_and_again_is_told(loaded: str, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    losing(5, monkeypatch)
+    losing(8, monkeypatch)
 
     answer = call(*APPROVE, "--json")
 

@@ -207,7 +207,7 @@ def test_session_that_has_begun_is_not_moved_and_is_called_off_only_while_nobody
 @pytest.mark.parametrize(
     ("changed", "code"),
     [
-        ({"starts_at": moment("2031-01-01 09:00"), "ends_at": moment("2031-01-01 12:00")}, "session_after_closing"),
+        ({"starts_at": moment("2031-01-01 09:00"), "ends_at": moment("2031-01-01 12:00")}, "session_far_ahead"),
         ({"place": "x" * 501}, "session_place"),
         ({"capacity": 10_001}, "session_capacity"),
         ({"capacity": 10**30}, "session_capacity"),

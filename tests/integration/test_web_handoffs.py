@@ -426,7 +426,7 @@ def test_lost_race_is_tried_again(site: Site, monkeypatch: pytest.MonkeyPatch) -
 
 @sqlite_only
 def test_race_lost_again_and_again_is_a_conflict(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    losing(5, monkeypatch)
+    losing(8, monkeypatch)
 
     assert refused(site, "accept") == (409, "lost_race", "offered", [])
 
