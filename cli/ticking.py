@@ -11,7 +11,7 @@ from cli.opening import database, settings_of
 from cli.options import AsJson, At, Directory, moment, told
 from core.clock import iso
 from notifications.words import say
-from states.names import Subject
+from states.names import DeadlineStatus, Subject
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,7 +95,8 @@ def _outcome(job: str, code: str) -> str:
     if about == "refused" and what:
         return f"{console.named('outcome', about)} : {what}"
     if what:
-        return f"{console.named('rule', about)} : {console.named('step_action', what)}"
+        group = "deadline_status" if what == DeadlineStatus.MISSED else "step_action"
+        return f"{console.named('rule', about)} : {console.named(group, what)}"
     own = console.named(_STATUSES[job], code) if job in _STATUSES else code
     return console.named("outcome", code) if own == code else own
 

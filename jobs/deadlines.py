@@ -1,10 +1,14 @@
-"""What falls due: reminders and escalations are said, expiries are done. Each step fires once, whoever runs this."""
+"""What falls due: reminders and escalations are said, expiries are done. Each step fires once, whoever runs this.
+
+After an outage several steps of one ladder may be due. Then the last of them fires, the one that matters now; those
+that it has overtaken are recorded as missed, so that nobody gets a burst and nothing is passed over in silence.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, exists, insert, select, update
 
 from actions.apply import Outcome, Request, apply_many
 from actions.occasion import Occasion, system
@@ -12,7 +16,7 @@ from actions.reading import read_rows, rules_for
 from actions.telling import Tell, notification_row
 from actions.writing import DEADLINE, NOTIFICATION
 from core.errors import ProductError
-from jobs.batches import Outcomes, not_set_aside, settle
+from jobs.batches import Outcomes, not_set_aside, references, settle
 from jobs.summary import Summary
 from jobs.workshop import MOST_AT_ONCE, Workshop
 from states.names import DeadlineStatus, StepAction, Subject, Trigger
@@ -35,9 +39,11 @@ def has_work(connection: Connection, at: datetime) -> bool:
 
 
 def run(workshop: Workshop, at: datetime, limit: int = MOST_AT_ONCE) -> Summary:
-    """Fire everything that is due, in the order in which it fell due."""
+    """Fire everything that is due, in the order in which it fell due; note what it has overtaken."""
     summary = Summary(JOB)
     occasion = workshop.occasion(at)
+    while _pass_over(workshop, summary, occasion, limit):
+        pass
     last: Row[Any] | None = None  # each is tried once a run: a race lost, or a fault, is left to the next
     while True:
         with workshop.engine.begin() as connection:
@@ -47,6 +53,39 @@ def run(workshop: Workshop, at: datetime, limit: int = MOST_AT_ONCE) -> Summary:
             last = rows[-1]
             fresh = [row for row in rows if row.participation_id not in summary.failed]
             settle(connection, summary, _fire(connection, fresh, occasion), occasion)
+
+
+def _pass_over(workshop: Workshop, summary: Summary, occasion: Occasion, limit: int) -> bool:
+    """Record as missed the steps that a later step of the same ladder, due too, has overtaken; tell if there were any.
+
+    Steps that fall at the same moment are meant together, and all fire. Whoever acts meanwhile ends their own ladder:
+    rows that they hold are left to them.
+    """
+    later = DEADLINE.alias("later")
+    same = [later.c[name] == DEADLINE.c[name] for name in ("participation_id", "subject", "rule", "generation")]
+    overtaken = exists().where(
+        *same,
+        later.c.step > DEADLINE.c.step,
+        later.c.status == DeadlineStatus.OPEN.value,
+        later.c.due_at > DEADLINE.c.due_at,
+        later.c.due_at <= occasion.at,
+    )
+    query = (
+        select(DEADLINE.c.id, DEADLINE.c.participation_id, DEADLINE.c.rule)
+        .where(DEADLINE.c.status == DeadlineStatus.OPEN.value, DEADLINE.c.due_at <= occasion.at, overtaken)
+        .where(not_set_aside(JOB, DEADLINE.c.participation_id))
+        .order_by(DEADLINE.c.due_at, DEADLINE.c.id)
+        .limit(limit)
+        .with_for_update(of=DEADLINE, skip_locked=True)
+    )
+    with workshop.engine.begin() as connection:
+        rows = connection.execute(query).all()
+        missed = _mark(connection, [row.id for row in rows], DeadlineStatus.MISSED, occasion)
+        names = references(connection, (row.participation_id for row in rows))
+        for row in rows:
+            if row.id in missed:
+                summary.add(names[row.participation_id], f"{row.rule}:{DeadlineStatus.MISSED}")
+    return bool(rows)
 
 
 def _due(connection: Connection, at: datetime, last: Row[Any] | None, limit: int) -> Sequence[Row[Any]]:

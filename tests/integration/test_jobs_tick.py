@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from actions.imports import FileKind
-from jobs import tick
+from jobs import deadlines, tick
 from states.names import Role, Trigger
 from tests.support import worlds
 from tests.support.databases import Databases, Kind
@@ -91,19 +91,79 @@ def test_tick_run_twice_ends_as_run_once(databases: Databases, database_kind: Ki
 
 
 # ----------------------------------------------------------------------------------------------------------------- late
+FIRED = (
+    "SELECT p.reference, d.subject, d.rule, d.step, d.due_at FROM deadline d JOIN participation p"
+    " ON p.id = d.participation_id WHERE d.status = 'fired' ORDER BY 1, 2, 3, 4"
+)
+MISSED = FIRED.replace("'fired'", "'missed'")
+SAID = "SELECT key FROM notification WHERE rule LIKE '%:%'"
+
+
+def passed(world: World, query: str) -> set[tuple[object, ...]]:
+    return {tuple(row) for row in world.rows(query)}
+
+
 @pytest.mark.parametrize("late", ["by a week", "to the end"])
 @pytest.mark.parametrize("life", LIVES)
-def test_ticks_that_come_late_end_in_the_same_rows(
+def test_ticks_that_come_late_fire_what_matters_now_and_note_the_rest(
     databases: Databases, database_kind: Kind, tmp_path: Path, life: str, late: str
 ) -> None:
+    """Everybody stands where punctual ticks would have them; of each ladder the last step due fired, the others not."""
     build, ticks = LIVES[life]
     with after(databases, database_kind, tmp_path / "punctual", build, ticks) as punctual:
-        expected = ended(punctual)
+        expected = [passed(punctual, query) for query in (FIRED, SAID, STATES)]
+        expected[0] |= passed(punctual, MISSED)  # of what had begun before its first tick
     late_ticks = [at + 7 * DAY for at in ticks] if late == "by a week" else ticks[-1:]
     with after(databases, database_kind, tmp_path / "late", build, late_ticks) as world:
-        assert ended(world) == expected
-        assert world.one("SELECT count(*) FROM deadline WHERE status = 'fired'") > 0
+        fired, missed, said = (passed(world, query) for query in (FIRED, MISSED, SAID))
+
+        assert (fired | missed, passed(world, STATES)) == (expected[0], expected[2])
+        assert fired.isdisjoint(missed)
+        assert fired
+        assert said <= expected[1]
+        for step in missed:  # overtaken by one of its own ladder, at the latest by the tick that noted it
+            assert any(later[:3] == step[:3] and later[3] > step[3] for later in fired | missed)  # type: ignore[operator]
         assert world.one("SELECT count(*) FROM notification WHERE message_id IS NULL") == 0
+
+
+STATES = (
+    "SELECT p.reference, p.state, h.purpose, h.round, h.status FROM participation p"
+    " LEFT JOIN handoff h ON h.participation_id = p.id"
+)
+
+
+def test_outage_sends_no_burst(databases: Databases, database_kind: Kind, tmp_path: Path) -> None:
+    """Two weeks without a tick: the director gets no stale reminder, IFC the one alert, and it is written down."""
+    with a_world(databases, database_kind, tmp_path, worlds.registered) as world:
+        (summary,) = [each for each in world.tick(moment("2018-10-02 08:00")) if each.job == "deadlines"]
+
+        assert summary.counts == {"approval:missed": 4, "approval:escalate": 4}
+        kinds = {row.kind for row in world.rows("SELECT kind FROM notification WHERE rule LIKE '%:%'")}
+        assert kinds == {"approval_overdue"}
+
+
+def test_control_without_noting_what_was_overtaken_there_is_a_burst(
+    databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deadlines, "_pass_over", lambda *_: False)
+    with a_world(databases, "sqlite", tmp_path, worlds.registered) as world:
+        world.tick(moment("2018-10-02 08:00"))
+
+        kinds = {row.kind for row in world.rows("SELECT kind FROM notification WHERE rule LIKE '%:%'")}
+        assert kinds == {"approval_reminder", "approval_overdue"}
+
+
+def test_steps_that_fall_at_the_same_moment_all_fire(databases: Databases, database_kind: Kind, tmp_path: Path) -> None:
+    with a_world(databases, database_kind, tmp_path, worlds.registered) as world:
+        world.change("UPDATE deadline SET due_at = (SELECT min(due_at) FROM deadline WHERE rule = 'approval')"
+                     " WHERE rule = 'approval' AND step = 1")  # fmt: skip
+        world.tick(moment("2018-10-02 08:00"))
+
+        assert world.one("SELECT count(*) FROM deadline WHERE status = 'missed'") == 0
+        assert {row.kind for row in world.rows("SELECT kind FROM notification WHERE rule LIKE 'approval:%'")} == {
+            "approval_reminder",
+            "approval_overdue",
+        }
 
 
 def test_tick_that_never_comes_leaves_other_rows(databases: Databases, database_kind: Kind, tmp_path: Path) -> None:
@@ -117,14 +177,13 @@ def test_tick_that_never_comes_leaves_other_rows(databases: Databases, database_
 
 # --------------------------------------------------------------------------------------------------------- out of order
 @pytest.mark.parametrize("life", LIVES)
-def test_later_tick_before_an_earlier_one_ends_in_the_same_rows(
+def test_earlier_tick_after_a_later_one_changes_nothing(
     databases: Databases, database_kind: Kind, tmp_path: Path, life: str
 ) -> None:
     build, ticks = LIVES[life]
-    middle = ticks[1]
-    with after(databases, database_kind, tmp_path / "1", build, [middle, ticks[-1]]) as in_order:
-        expected = ended(in_order)
-    with after(databases, database_kind, tmp_path / "2", build, [ticks[-1], middle]) as world:
+    with after(databases, database_kind, tmp_path / "1", build, ticks[-1:]) as alone:
+        expected = ended(alone)
+    with after(databases, database_kind, tmp_path / "2", build, [ticks[-1], ticks[1]]) as world:
         assert ended(world) == expected
         world.assert_chains_hold()
 
