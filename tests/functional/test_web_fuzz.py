@@ -33,7 +33,8 @@ OPERATIONS = (
     *("list_handoffs", "get_handoff", "accept_handoff", "decline_handoff", "complete_handoff"),
     *("note_on_transfer", "return_handoff", "get_packet", "get_packet_pdf", "get_packet_schema"),
     *("list_batches", "get_batch_xlsx", "get_batch_csv", "get_batch", "accept_batch", "decline_batch"),
-    *("list_sessions", "plan_session", "change_session", "cancel_session", "invite_to_session", "record_attendance"),
+    *("list_sessions", "plan_session", "get_session", "change_session", "cancel_session"),
+    *("invite_to_session", "record_attendance"),
     *("list_documents", "add_document", "get_document"),
 )
 TAKES_NOTHING = ("get_packet_schema",)  # what could be wrong about it?
