@@ -28,6 +28,7 @@ from cli import (
     status,
     ticking,
     tokens,
+    upcoming,
     web,
     webhooks,
 )
@@ -48,6 +49,7 @@ COMMANDS: dict[str, Command] = {
     "tick": ticking.tick,
     "status": status.status,
     "show": show.show,
+    "upcoming": upcoming.upcoming,
     "process": process.process,
     "demo": demo.demo,
     "web": web.web,

@@ -280,3 +280,21 @@ def test_every_command_that_prints_data_gives_one_document(immersed: str, done: 
     for answer in documents.values():
         assert isinstance(json.loads(answer.out), dict)
         assert "é" in answer.out or "\\u" not in answer.out
+
+
+def test_upcoming_says_what_leaves_to_whom_and_why(loaded: str, done: Call) -> None:
+    shown = done("upcoming", "--days", "7", "--at", "2018-09-17T09:00").out
+    found = done("upcoming", "--days", "7", "--at", "2018-09-17T09:00", "--json").json
+    assert found["until"] == "2018-09-24T23:59:59+02:00"
+    reminders = [each for each in found["messages"] if each["kind"] == "approval_reminder"]
+    assert {(each["to"], tuple(each["references"])) for each in reminders} >= {("Rita Lux", (ZOE,))}
+    assert reminders[0]["about"] == [["participation", "approval:0"]]
+    assert all(word in shown for word in ("Rita Lux", "rappel", "accord (1)", "24/09/2018 08:00"))
+    assert set(done("outbox", "--json").json["messages"]) == {"queued"}  # nothing left
+
+
+@pytest.mark.parametrize("days", ["-1", "401"])
+def test_upcoming_days_have_bounds(loaded: str, call: Call, days: str) -> None:
+    answer = call("upcoming", "--days", days, "--json")
+
+    assert (answer.status, answer.refused["code"]) == (2, "bad_days")
