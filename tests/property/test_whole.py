@@ -22,9 +22,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from actions import editions, facts, places, reading
+from actions import editions, facts, invitations, places, reading, sessions
 from actions.apply import Applied, Request, apply
-from actions.occasion import Occasion, system
+from actions.occasion import Actor, Occasion, system
+from actions.people import receiver_id
 from core.errors import ProductError
 from jobs import tick
 from notifications.gateways import Mail, Receipt
@@ -191,6 +192,49 @@ class Whole(RuleBasedStateMachine):
             return  # no days to attest
         with refused_only("fact_in_future", "not_yours"):
             self.world.attend(reference, self.at, present)
+
+    # -------------------------------------------------------------------------------------------------------- sessions
+    @rule(references=st.lists(people, min_size=1, max_size=3), institute=st.sampled_from(["CECAFOC", "FCC"]))
+    def institute_invites_to_a_session_of_tomorrow(self, references: list[str], institute: str) -> None:
+        occasion, tomorrow = self._occasion(), self.at + timedelta(days=1)
+        with self.world.engine.begin() as connection:
+            who = Actor(Role.INSTITUTE, None, frozenset({receiver_id(connection, institute)}), "test")
+            details = sessions.Details(tomorrow, tomorrow + timedelta(hours=3), "Namur", "", 2)
+            edition, (whose,) = editions.current(connection), who.organisations
+            with refused_only("session_far_ahead"):
+                planned = sessions.plan(connection, edition, whose, details, who, occasion).reference
+                with refused_only():
+                    invitations.invite(connection, planned, references, who, occasion)
+
+    @rule(reference=people, present=st.booleans())
+    def institute_says_who_was_there(self, reference: str, present: bool) -> None:  # noqa: FBT001 - drawn
+        occasion = self._occasion()
+        query = "SELECT s.reference FROM transfer_session s WHERE s.starts_at <= :at ORDER BY s.id DESC LIMIT 1"
+        for session in self.world.rows(query, at=self.at):
+            with refused_only(), self.world.engine.begin() as connection:
+                who = worlds.own(connection, Role.INSTITUTE, reference)
+                invitations.attend(connection, session.reference, reference, who, occasion, present=present)
+
+    @rule(number=st.integers(0, 5), moved=st.booleans())
+    def session_moves_or_is_called_off(self, number: int, moved: bool) -> None:  # noqa: FBT001 - drawn
+        occasion, later = self._occasion(), self.at + timedelta(days=2)
+        known = self.world.rows("SELECT reference FROM transfer_session ORDER BY id")
+        if not known:
+            return
+        with refused_only(), self.world.engine.begin() as connection:
+            ifc = worlds.own(connection, Role.COORDINATOR, AMELIE)
+            if moved:
+                details = sessions.Details(later, later + timedelta(hours=3), "Namur", "", 2)
+                sessions.change(connection, known[number % len(known)].reference, details, ifc, occasion)
+            else:
+                sessions.cancel(connection, known[number % len(known)].reference, REASON, ifc, occasion)
+
+    @rule(reference=people)
+    def institute_notes(self, reference: str) -> None:
+        occasion = self._occasion()
+        with refused_only(), self.world.engine.begin() as connection:
+            who = worlds.own(connection, Role.INSTITUTE, reference)
+            facts.record_note(connection, reference, REASON, who, occasion)
 
     @rule(offer=st.sampled_from(OFFERS), days=st.sampled_from(DAYS))
     def dates_move(self, offer: str, days: tuple[date, ...]) -> None:
