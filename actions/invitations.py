@@ -83,7 +83,7 @@ def attend(
 
 def _theirs(stands: Seen, actor: Actor, occasion: Occasion) -> Seen:
     if actor.role not in stands.snapshot.relations:
-        raise Refused("not_yours", state=stands.row.state, role=actor.role)
+        raise Refused("not_yours", state=stands.row.state, role=actor.role, reference=stands.row.reference)
     in_its_time(stands, occasion)
     return stands
 
@@ -91,9 +91,9 @@ def _theirs(stands: Seen, actor: Actor, occasion: Occasion) -> Seen:
 def _acceptable(connection: Connection, session: Row[Any], reference: str, actor: Actor, occasion: Occasion) -> Seen:
     stands = _theirs(read(connection, reference, actor), actor, occasion)
     if not _may_come(stands, session) or stands.row.edition_id != session.edition_id:
-        raise Refused("handoff_accepted", state=stands.row.state, trigger=Trigger.INVITE)
+        raise Refused("handoff_accepted", state=stands.row.state, trigger=Trigger.INVITE, reference=reference)
     if FactKind.ATTENDANCE in stands.snapshot.facts:
-        raise Refused("attended", state=stands.row.state, trigger=Trigger.INVITE)
+        raise Refused("attended", state=stands.row.state, trigger=Trigger.INVITE, reference=reference)
     return stands
 
 

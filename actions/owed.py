@@ -99,10 +99,15 @@ def _by(deadlines: Rows, owed: Owed, rules: Rules) -> datetime | None:
     return due_at
 
 
-def answer_by(deadlines: Rows, rules: Rules) -> datetime | None:
-    """Return by when the receiver of an offered round is to answer."""
-    rule = HANDOFF.states[HandoffStatus.OFFERED].act_rule
-    return _by(deadlines, Owed(Role.INSTITUTE, Trigger.ACCEPT, Subject.HANDOFF, rule), rules)
+def round_by(subject: Subject, status: str, deadlines: Rows, rules: Rules) -> datetime | None:
+    """Return by when the act that a round of the relay waits for is due, as the mails say; None when it waits for none.
+
+    `deadlines` are the participation's.
+    """
+    spec = process_for(subject, "").states[status]
+    if spec.owed_by is None or spec.act is None:
+        return None
+    return _by(deadlines, Owed(spec.owed_by, spec.act, subject, spec.act_rule), rules)
 
 
 def step_action(deadline: Row[Any], rules: Rules) -> StepAction:

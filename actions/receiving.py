@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import BindParameter, ColumnElement, Connection, Row, and_, bindparam, or_, select
 
 from actions.editions import EDITION
-from actions.owed import answer_by
+from actions.owed import round_by
 from actions.people import ORGANISATION
 from actions.reading import rules_for
 from core.clock import iso
@@ -180,7 +180,8 @@ def _answers(connection: Connection, rows: Rows) -> dict[int, datetime | None]:
     for deadline in hanging:
         found.setdefault(deadline.participation_id, []).append(deadline)
     return {
-        row.id: answer_by(found.get(pid, ()), rules_for(connection, row.revision_id)) for pid, row in offered.items()
+        row.id: round_by(Subject.HANDOFF, row.status, found.get(pid, ()), rules_for(connection, row.revision_id))
+        for pid, row in offered.items()
     }
 
 

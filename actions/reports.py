@@ -9,15 +9,16 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, case, func, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, select
 
-from actions.editions import EDITION, current
+from actions.editions import EDITION
 from actions.evaluation import told
-from actions.figures import TO_ROUTE, status
+from actions.figures import status
 from actions.journal import JOURNAL, TEXTS
 from actions.owed import due, name_of, step_action, with_receiver
-from actions.people import CONTACT, ORGANISATION, PARTY, receiver_id
+from actions.people import CONTACT, ORGANISATION, PARTY
 from actions.reading import rules_for
+from actions.rounds import SENDER, round_of
 from core.clock import iso
 from core.errors import NotFound
 from models import (
@@ -39,10 +40,10 @@ from models import (
     table_of,
 )
 from models.around import AROUND, COMPANY, IFC, RECEIVER, RETURNED, SCHOOL
-from states.names import DeadlineStatus, HandoffStatus, MessageStatus, Purpose, Subject, Trigger
+from states.names import MessageStatus, Trigger
 from states.rules import Rules
 
-__all__ = ["handoffs", "status", "story"]
+__all__ = ["status", "story"]
 
 PARTICIPATION, WISH, FACT = table_of(Participation), table_of(Wish), table_of(Fact)
 OFFER, SESSION, SEAT, PLACEMENT = table_of(Offer), table_of(OfferSession), table_of(Seat), table_of(Placement)
@@ -94,7 +95,7 @@ def story(connection: Connection, reference: str, at: datetime | None = None) ->
         "facts": [_fact(each) for each in connection.execute(_FACTS, {"id": row.id})],
         "journal": journal,
         "messages": [_message(each) for each in connection.execute(_MESSAGES, {"id": row.id})],
-        "handoffs": [_round(each) for each in connection.execute(_ROUNDS, {"id": row.id})],
+        "handoffs": [round_of(each) for each in connection.execute(_ROUNDS, {"id": row.id})],
         "evaluation": told(connection, row, rules.questions),
         "comments": [_comment(each) for each in journal if each["trigger"] == Trigger.RECORD_COMMENT],
         "deadlines": [_deadline(each, rules) for each in deadlines],
@@ -258,33 +259,18 @@ def _message(row: Row[Any]) -> Document:
     }
 
 
-_SENDER = ORGANISATION.alias("sender")
 _ROUNDS = (
     select(
         HANDOFF,
-        _SENDER.c.code.label("sender"),
+        SENDER.c.code.label("sender"),
         RECEIVER.c.code.label("receiver"),
         RECEIVER.c.name.label("receiver_name"),
     )
-    .join(_SENDER, _SENDER.c.id == HANDOFF.c.sender_id)
+    .join(SENDER, SENDER.c.id == HANDOFF.c.sender_id)
     .outerjoin(RECEIVER, RECEIVER.c.id == HANDOFF.c.receiver_id)
     .where(HANDOFF.c.participation_id == _OF_ID)
     .order_by(HANDOFF.c.id)
 )
-
-
-def _round(row: Row[Any]) -> Document:
-    return {
-        "round": row.round,
-        "purpose": row.purpose,
-        "status": row.status,
-        "from": row.sender,
-        "to": row.receiver,
-        "to_name": row.receiver_name,
-        "since": iso(row.since),
-        "offered_at": _iso(row.offered_at),
-        "because": row.because.split(),
-    }
 
 
 # --------------------------------------------------------------------------------------------------- what is wished for
@@ -348,70 +334,3 @@ def _deadline(row: Row[Any], rules: Rules) -> Document:
         "status": row.status,
         "ended_at": _iso(row.ended_at),
     }
-
-
-# ------------------------------------------------------------------------------------------------------------ handoffs
-_OPEN_FIRST = case({status.value: number for number, status in enumerate(HandoffStatus)}, value=HANDOFF.c.status)
-_OF_RETURN = HANDOFF.c.purpose == Purpose.EVALUATION.value
-_SUBJECT = case((_OF_RETURN, Subject.RETURN.value), else_=Subject.HANDOFF.value)
-_NEXT_DUE = (
-    select(func.min(DEADLINE.c.due_at))
-    .where(
-        DEADLINE.c.participation_id == HANDOFF.c.participation_id,
-        DEADLINE.c.subject == _SUBJECT,
-        DEADLINE.c.status == DeadlineStatus.OPEN.value,
-        HANDOFF.c.round == case((_OF_RETURN, PARTICIPATION.c.return_round), else_=PARTICIPATION.c.handoff_round),
-    )
-    .scalar_subquery()
-)
-
-
-def handoffs(
-    connection: Connection, edition: str | None, institute: str | None = None, limit: int | None = None
-) -> list[Document]:
-    """Return an edition's rounds (by its code; by default the one loaded last), those that wait for somebody first.
-
-    `institute` is a receiver's code, or `to_route` for those that have none; `limit` is how many at most. Raises
-    NotFound (`unknown_edition`, `no_edition`, `unknown_organisation`).
-    """
-    query = (
-        select(
-            HANDOFF,
-            PARTICIPATION.c.reference,
-            PARTICIPATION.c.network,
-            PARTICIPATION.c.education,
-            PARTY.c.first_name,
-            PARTY.c.last_name,
-            _SENDER.c.code.label("sender"),
-            RECEIVER.c.code.label("receiver"),
-            RECEIVER.c.name.label("receiver_name"),
-            _NEXT_DUE.label("next_due"),
-        )
-        .join(PARTICIPATION, PARTICIPATION.c.id == HANDOFF.c.participation_id)
-        .join(PARTY, PARTY.c.id == PARTICIPATION.c.party_id)
-        .join(_SENDER, _SENDER.c.id == HANDOFF.c.sender_id)
-        .outerjoin(RECEIVER, RECEIVER.c.id == HANDOFF.c.receiver_id)
-        .where(PARTICIPATION.c.edition_id == current(connection, edition).id)
-        .order_by(_OPEN_FIRST, HANDOFF.c.since, HANDOFF.c.id)
-        .limit(limit)
-    )
-    if institute is not None:
-        query = query.where(_received_by(connection, institute))
-    return [
-        {
-            "reference": row.reference,
-            "teacher": name_of(row),
-            "network": row.network,
-            "education": row.education,
-            **_round(row),
-            "next_due": _iso(row.next_due),
-        }
-        for row in connection.execute(query)
-    ]
-
-
-def _received_by(connection: Connection, institute: str) -> ColumnElement[bool]:
-    if institute == TO_ROUTE:
-        return HANDOFF.c.receiver_id.is_(None)
-    is_theirs: ColumnElement[bool] = HANDOFF.c.receiver_id == receiver_id(connection, institute, TO_ROUTE)
-    return is_theirs

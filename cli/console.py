@@ -11,6 +11,7 @@ import typer
 from core.clock import BRUSSELS
 from notifications.plain import one_line
 from notifications.words import label, say
+from states.names import Purpose
 
 _WIDTH = 100
 _WIDEST = 140
@@ -116,6 +117,11 @@ def named(group: str, code: object) -> str:
 def state_name(subject: str, state: str) -> str:
     """Return the label of a state of a participation, a place or a handoff."""
     return named("state" if subject == "participation" else f"{subject}_status", state)
+
+
+def round_status(purpose: str, status: str) -> str:
+    """Return the label of a status of a round: a return says it in other words."""
+    return named("return_status" if purpose == Purpose.EVALUATION else "handoff_status", status)
 
 
 def trigger_name(subject: str, trigger: str) -> str:

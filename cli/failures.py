@@ -41,7 +41,7 @@ def _of_usage(error: typer.TyperException) -> ProductError:
     return UsageError(code, **told)
 
 
-_WORD = re.compile(r"'(.+)'|\(([^()]+)\)$")  # the word at fault, which Typer gives in its sentence only
+_WORD = re.compile(r"'(.+?)'|\(([^()]+)\)$")  # the word at fault, which Typer gives in its sentence only
 
 
 def _parameter(error: typer.TyperException) -> str | None:

@@ -11,7 +11,7 @@ from cli.opening import database, reading, settings_of
 from cli.options import AsJson, At, By, Directory, EditionCode, Key, Reason, Reference, moment, told
 from core.clock import wall_now
 from core.errors import UsageError
-from states.names import Cause, Purpose, Subject, Trigger
+from states.names import Cause, Subject, Trigger
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +35,7 @@ def handoffs(
 ) -> None:
     if context.invoked_subcommand is not None:
         return
-    from actions.reports import handoffs as rounds
+    from actions.rounds import handoffs as rounds
 
     with reading(settings_of(directory)) as connection:
         found = rounds(connection, edition, institute)
@@ -52,21 +52,17 @@ def _tell(rounds: list[dict[str, Any]]) -> None:
         (
             each["reference"],
             each["teacher"],
+            console.named("purpose", each["purpose"]),
             each["to"] or console.heading("unrouted"),
-            _status(each),
+            console.round_status(each["purpose"], each["status"]),
             ", ".join(_why(code) for code in each["because"]),
             console.when(each["since"]),
-            console.when(each["next_due"]),
+            console.when(each["by"]),
         )
         for each in rounds
     ]
-    columns = ("reference", "person", "institute", "status", "because", "since", "by")
+    columns = ("reference", "person", "purpose", "institute", "status", "because", "since", "by")
     console.table(console.heading("handoffs"), columns, rows, whole=("reference", "institute", "since", "by"))
-
-
-def _status(each: dict[str, Any]) -> str:
-    back = each["purpose"] == Purpose.EVALUATION
-    return console.named("return_status" if back else "handoff_status", each["status"])
 
 
 def _why(code: str) -> str:

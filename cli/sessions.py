@@ -86,7 +86,7 @@ def _tell(found: list[dict[str, Any]]) -> None:
         )
         for each in found
     ]
-    columns = ("reference", "at", "place", "status", "invited", "attended")
+    columns = ("reference", "at", "venue", "status", "invited", "attended")
     console.table(console.heading("sessions"), columns, rows, ("attended",), ("reference", "at", "invited"))
 
 
@@ -112,7 +112,7 @@ def show(session: Session, as_json: AsJson = False, directory: Directory = None)
         for each in found
     ]
     console.table(
-        console.heading("invited"), ("reference", "person", "school", "state", "attended"), rows, whole=("reference",)
+        console.heading("invited"), ("reference", "person", "school", "state", "was_there"), rows, whole=("reference",)
     )
 
 

@@ -168,7 +168,7 @@ def _handoffs(rounds: Sequence[Told]) -> None:
             console.named("purpose", each["purpose"]),
             each["from"],
             each["to"] or console.heading("unrouted"),
-            console.named("handoff_status", each["status"]),
+            console.round_status(each["purpose"], each["status"]),
             console.when(each["since"]),
         )
         for each in rounds

@@ -16,7 +16,7 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from core.clock import BRUSSELS
-from documents.packet import Day, Packet, Presence
+from documents.packet import Day, Immersion, Packet, Presence
 from documents.wording import Words
 
 Cell = str | int | date | None
@@ -63,7 +63,7 @@ COLUMNS = (
     Column("contact_email",     34, lambda p, _: _contact(p, "email")),
     Column("first_day",         12, lambda p, _: min((day.date for day in p.immersion.days), default=None)),
     Column("last_day",          12, lambda p, _: max((day.date for day in p.immersion.days), default=None)),
-    Column("presence",          52, lambda p, w: _lines(_presence(day, w) for day in p.immersion.days)),
+    Column("presence",          52, lambda p, w: _lines(_days(p.immersion, w))),
     Column("half_days_present", 12, lambda p, _: p.immersion.half_days_present),
     Column("half_days_planned", 12, lambda p, _: p.immersion.half_days_planned),
     Column("notes",             60, lambda p, _: _lines(note.text for note in p.notes)),
@@ -158,6 +158,13 @@ def _contact(packet: Packet, part: str) -> Cell:
 
 def _lines(texts: Iterator[str]) -> str:
     return "\n".join(texts)
+
+
+def _days(immersion: Immersion, words: Words) -> Iterator[str]:
+    """Yield the days: with their half-days, unless none was recorded apart from the others."""
+    apart = any(day.am or day.pm for day in immersion.days)
+    for day in immersion.days:
+        yield _presence(day, words) if apart or not immersion.half_days_present else words.day(day.date)
 
 
 def _presence(day: Day, words: Words) -> str:

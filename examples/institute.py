@@ -130,8 +130,10 @@ def plan_session(api: Api, starts: datetime, people: Sequence[str], say: "Accoun
     say(f"{session['reference']}: planned, {_done(invited, say)} invited.")
 
 
-def close_session(api: Api, session: Document, people: Sequence[str], say: "Account") -> None:
-    """Say what the transfer was about, then who was there: presence is what confirms it."""
+def close_session(api: Api, session: Document, say: "Account") -> None:
+    """Say what the transfer was about, then who was there, of those invited: presence is what confirms it."""
+    invited = api.get(_own(session))["people"]
+    people = [each["reference"] for each in invited if not each["attended"]]
     for reference in people:
         note = {"text": "Lien fait avec le référentiel du métier; séquence de cours préparée en atelier."}
         api.send("POST", f"/api/v1/handoffs/{urllib.parse.quote(reference, safe='')}/note", note)
@@ -162,17 +164,17 @@ class Account:
 def play(api: Api, decline: int, starts: datetime, say: Account) -> None:
     """Answer what is offered; then plan a session, or close the one that has begun."""
     answer_offers(api, decline, say)
-    people = [each["reference"] for each in handoffs(api, status="accepted", purpose="transfer")]
+    accepted = [each["reference"] for each in handoffs(api, status="accepted", purpose="transfer")]
     planned = [each for each in api.get("/api/v1/sessions")["items"] if each["status"] == "planned"]
     open_ones = [each for each in planned if each["attended"] < each["invited"]]
-    if not people:
-        say("Nobody waits for a session.")
-    elif open_ones and datetime.fromisoformat(open_ones[0]["starts_at"]) > datetime.now(UTC):
+    if open_ones and datetime.fromisoformat(open_ones[0]["starts_at"]) > datetime.now(UTC):
         say(f"{open_ones[0]['reference']}: begins on {open_ones[0]['starts_at']}; run this again once it has.")
     elif open_ones:
-        close_session(api, open_ones[0], people, say)
+        close_session(api, open_ones[0], say)
+    elif accepted:
+        plan_session(api, starts, accepted, say)
     else:
-        plan_session(api, starts, people, say)
+        say("Nobody waits for a session.")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -13,7 +13,7 @@ from prefect.artifacts import acreate_table_artifact
 from sqlalchemy import Engine
 
 from actions.figures import TO_ROUTE, edition_named, handoffs_by_institute
-from actions.reports import handoffs
+from actions.rounds import handoffs
 from core.clock import iso
 from core.plain import plain
 from wiring.database import reading

@@ -252,7 +252,7 @@ def _mail(workshop: Workshop, letter: Letter, at: datetime) -> tuple[Mail, Rende
         text=rendered.text,
         html=rendered.html,
         at=at,
-        attachments=attachments(envelope, chosen.address, workshop.sender, at),
+        attachments=attachments(envelope, letter.packets, chosen.address, workshop.sender, at),
     )
     return mail, rendered
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, select
 
 from actions.effects import OFFER
 from actions.journal import JOURNAL, TEXTS
+from actions.packets import PACKET
 from actions.people import CONTACT, ORGANISATION, PARTY
 from actions.places import SESSION, WISH
 from actions.reading import rules_for
@@ -105,6 +106,7 @@ class Letter:
     cancelled: str = ""
     failed: str = ""  # the kind of the fault, when nothing of it can be written
     faults: tuple[str, ...] = ()  # participations left out because something is wrong with them, by reference
+    packets: tuple[str, ...] = ()  # what it hands over, as it was fixed
 
 
 def letters(connection: Connection, messages: Sequence[Row[Any]], at: datetime) -> list[Letter]:
@@ -131,7 +133,9 @@ def _letter(desk: "_Desk", message: Row[Any], notifications: Sequence[Row[Any]])
     if not items:
         return Letter(message.id, None, None, failed=next(iter(faults.values())), faults=tuple(faults))
     first = desk.rows[true[0].participation_id]
-    return Letter(message.id, chosen, desk.envelope(message.id, kind, chosen, items, first), faults=tuple(faults))
+    envelope = desk.envelope(message.id, kind, chosen, items, first)
+    packets = desk.packets(kind, [row for row in true if desk.rows[row.participation_id].reference not in faults])
+    return Letter(message.id, chosen, envelope, faults=tuple(faults), packets=packets)
 
 
 class _Desk:
@@ -219,6 +223,18 @@ class _Desk:
             places_until=edition.cutoffs.placement,
             questions=questions_of(edition) if kind in _ASKS_THE_QUESTIONS else (),
         )
+
+    def packets(self, kind: Kind, rows: Sequence[Row[Any]]) -> tuple[str, ...]:
+        """Return the packets that an offer hands over, by reference; those of erased people are no more."""
+        if kind is not Kind.HANDOFF_OFFERED:
+            return ()
+        latest = (PACKET.c.participation_id == PARTICIPATION.c.id) & (PACKET.c.round == PARTICIPATION.c.handoff_round)
+        query = (
+            select(PACKET.c.content)
+            .join(PARTICIPATION, latest)
+            .where(PARTICIPATION.c.id.in_([row.participation_id for row in rows]), PACKET.c.content != "")
+        )
+        return tuple(self.connection.execute(query.order_by(PARTICIPATION.c.reference)).scalars())
 
     def _item(self, kind: Kind, notification: Row[Any]) -> Item:
         row = self.rows[notification.participation_id]

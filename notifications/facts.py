@@ -69,7 +69,8 @@ def session_texts(item: Item, language: str) -> tuple[str, str]:
     """Return the title and the text of a transfer session in a calendar."""
     url = item.session.url or None if item.session else None
     summary = say("session_summary", language, institute=item.institute)
-    return summary, say("session_description", language, reference=item.reference, url=url)
+    given = {"reference": item.reference, "institute": item.institute or None, "url": url}
+    return summary, say("session_description", language, **given)
 
 
 def _contact(item: Item, _language: str) -> str:

@@ -91,6 +91,7 @@ def _speaks_of(envelope: Envelope) -> dict[str, object]:
     return {
         "item": envelope.items[0],
         "who": envelope.items[0].teacher,
+        "institute": _institute(envelope),
         "n": len(envelope.items),
         "many": len(envelope.items) > 1,
         "due": _earliest_due(envelope),
@@ -101,6 +102,12 @@ def _speaks_of(envelope: Envelope) -> dict[str, object]:
         "places_until": envelope.places_until,
         "questions": len(envelope.questions),
     }
+
+
+def _institute(envelope: Envelope) -> str | None:
+    """Return who is in charge of the transfer, as a sentence begins with it: IFC's own name would want an article."""
+    name = envelope.items[0].institute
+    return say("ifc_itself", envelope.language) if name == envelope.sender else name
 
 
 def _earliest_due(envelope: Envelope) -> date | None:

@@ -17,7 +17,8 @@ from actions.figures import status
 from actions.imports import FileKind, import_file
 from actions.occasion import Occasion, system
 from actions.owed import owing, with_receiver
-from actions.reports import handoffs, story
+from actions.reports import story
+from actions.rounds import handoffs
 from core.clock import parse_moment
 from core.errors import NotFound
 from models import metadata

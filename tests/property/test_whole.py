@@ -111,15 +111,15 @@ class Whole(RuleBasedStateMachine):
     ) -> None:
         subject, trigger, role = what
         self.keys += 1
-        with self.world.engine.begin() as connection:
+        occasion = self._occasion()
+        with refused_only(), self.world.engine.begin() as connection:  # in this order: who lost a race rolls back
             who = (worlds.own if own else worlds.other)(connection, role, reference)
             request = Request(
                 subject, trigger, data["reason"], self._data(connection, trigger, data), f"key {self.keys}"
             )
-            with refused_only():
-                done = apply(connection, reference, request, who, self._occasion())
-                assert own or role in {Role.SYSTEM, Role.COORDINATOR}
-                self.last = (reference, request, role, done)
+            done = apply(connection, reference, request, who, occasion)
+            assert own or role in {Role.SYSTEM, Role.COORDINATOR}
+            self.last = (reference, request, role, done)
 
     def _occasion(self) -> Occasion:
         self.at += timedelta(minutes=1)
@@ -247,10 +247,9 @@ class Whole(RuleBasedStateMachine):
     @rule(offer=st.sampled_from(OFFERS), reason=st.sampled_from(["", REASON]))
     def company_takes_its_offer_back(self, offer: str, reason: str) -> None:
         occasion = self._occasion()
-        with self.world.engine.begin() as connection:
+        with refused_only("reason_given"), self.world.engine.begin() as connection:
             ifc = worlds.own(connection, Role.COORDINATOR, AMELIE)
-            with refused_only("reason_given"):
-                places.cancel_offer(connection, editions.current(connection), offer, reason, ifc, occasion)
+            places.cancel_offer(connection, editions.current(connection), offer, reason, ifc, occasion)
 
     # ------------------------------------------------------------------------------------------------------------ time
     @rule(hours=st.sampled_from([1, 24, 24 * 7, 24 * 30]))
