@@ -5,6 +5,7 @@ that it has overtaken are recorded as missed, so that nobody gets a burst and no
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -42,8 +43,7 @@ def run(workshop: Workshop, at: datetime, limit: int = MOST_AT_ONCE) -> Summary:
     """Fire everything that is due, in the order in which it fell due; note what it has overtaken."""
     summary = Summary(JOB)
     occasion = workshop.occasion(at)
-    while _pass_over(workshop, summary, occasion, limit):
-        pass
+    _pass_over(workshop, summary, occasion, limit)
     last: Row[Any] | None = None  # each is tried once a run: a race lost, or a fault, is left to the next
     while True:
         with workshop.engine.begin() as connection:
@@ -55,11 +55,11 @@ def run(workshop: Workshop, at: datetime, limit: int = MOST_AT_ONCE) -> Summary:
             settle(connection, summary, _fire(connection, fresh, occasion), occasion)
 
 
-def _pass_over(workshop: Workshop, summary: Summary, occasion: Occasion, limit: int) -> bool:
-    """Record as missed the steps that a later step of the same ladder, due too, has overtaken; tell if there were any.
+def _pass_over(workshop: Workshop, summary: Summary, occasion: Occasion, limit: int) -> None:
+    """Record as missed the steps that a later step of the same ladder, due too, has overtaken.
 
     Steps that fall at the same moment are meant together, and all fire. Whoever acts meanwhile ends their own ladder:
-    rows that they hold are left to them.
+    rows that they hold are left to them. A step that no ladder knows is left too: it is set aside when it fires.
     """
     later = DEADLINE.alias("later")
     same = [later.c[name] == DEADLINE.c[name] for name in ("participation_id", "subject", "rule", "generation")]
@@ -71,21 +71,33 @@ def _pass_over(workshop: Workshop, summary: Summary, occasion: Occasion, limit: 
         later.c.due_at <= occasion.at,
     )
     query = (
-        select(DEADLINE.c.id, DEADLINE.c.participation_id, DEADLINE.c.rule)
+        select(DEADLINE)
         .where(DEADLINE.c.status == DeadlineStatus.OPEN.value, DEADLINE.c.due_at <= occasion.at, overtaken)
         .where(not_set_aside(JOB, DEADLINE.c.participation_id))
-        .order_by(DEADLINE.c.due_at, DEADLINE.c.id)
+        .order_by(DEADLINE.c.id)
         .limit(limit)
         .with_for_update(of=DEADLINE, skip_locked=True)
     )
-    with workshop.engine.begin() as connection:
-        rows = connection.execute(query).all()
-        missed = _mark(connection, [row.id for row in rows], DeadlineStatus.MISSED, occasion)
-        names = references(connection, (row.participation_id for row in rows))
-        for row in rows:
-            if row.id in missed:
-                summary.add(names[row.participation_id], f"{row.rule}:{DeadlineStatus.MISSED}")
-    return bool(rows)
+    last = 0
+    while True:
+        with workshop.engine.begin() as connection:
+            rows = connection.execute(query.where(DEADLINE.c.id > last)).all()
+            if not rows:
+                return
+            last = rows[-1].id
+            known = [row for row in rows if _known(connection, row)]
+            missed = _mark(connection, [row.id for row in known], DeadlineStatus.MISSED, occasion)
+            names = references(connection, (row.participation_id for row in known))
+            for row in known:
+                if row.id in missed:
+                    summary.add(names[row.participation_id], f"{row.rule}:{DeadlineStatus.MISSED}")
+
+
+def _known(connection: Connection, row: Row[Any]) -> bool:
+    """Tell whether a deadline is a step of its edition's ladder: not one that somebody wrote by hand."""
+    with suppress(Exception):
+        return _step(connection, row) is not None
+    return False
 
 
 def _due(connection: Connection, at: datetime, last: Row[Any] | None, limit: int) -> Sequence[Row[Any]]:

@@ -43,7 +43,7 @@ _JOINED: Mapping[Effect, tuple[Process, Trigger, tuple[str, ...]]] = {
     Effect.CLOSE_RETURN: (RETURN, Trigger.CLOSE, OPEN_HANDOFF),
     Effect.VOID_RETURN: (RETURN, Trigger.CLOSE, _COMPLETED),
 }
-JOINING_EFFECTS = frozenset({*_JOINED, Effect.ALIGN})
+JOINING_EFFECTS = frozenset({*_JOINED, Effect.ALIGN, Effect.LOOK_AT_ANSWERS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,8 @@ def decide(
     for effect in effects:  # the list grows while it is read: joined commands have effects of their own
         if effect is Effect.ALIGN:
             effects.extend(_aligning(seen, after))
+        elif effect is Effect.LOOK_AT_ANSWERS:
+            effects.extend((Effect.LOOK_AGAIN,) if FactKind.ANSWERS in after.facts else ())
         elif effect is Effect.CALL_OFF_SESSION:
             after = _called_off(after, pulled)
         elif joined := _joined(effect, after):

@@ -211,6 +211,7 @@ class Effect(StrEnum):
     VOID_HANDOFF = "void_handoff"  # a completed one that a correction takes back
     REQUEST_RETURN = "request_return"  # the relay comes back to IFC
     CHECK_RETURN = "check_return"  # the handoffs job looks at the record at the next tick
+    LOOK_AT_ANSWERS = "look_at_answers"  # as `LOOK_AGAIN`, where the answers were there before the record
     COMPLETE_RETURN = "complete_return"
     CLOSE_RETURN = "close_return"
     VOID_RETURN = "void_return"

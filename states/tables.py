@@ -213,7 +213,7 @@ RETURN = Process(
         Row(T.REQUEST, (H.DECLINED,), H.TO_ROUTE, (IFC,), (G.AWAITS_EVALUATION,)),
         Row(T.OFFER, (H.TO_ROUTE,), H.OFFERED, (INSTITUTE, IFC), (G.AWAITS_EVALUATION,), (E.CHECK_RETURN,)),
         Row(T.ACCEPT, (H.OFFERED, H.HELD), H.ACCEPTED, (IFC, SYSTEM), (G.AWAITS_EVALUATION, G.RECORD_COMPLETE),
-            (E.LOOK_AGAIN,), (K.EVALUATION_REQUESTED,)),
+            (E.LOOK_AT_ANSWERS,), (K.EVALUATION_REQUESTED,)),
         Row(T.HOLD, (H.OFFERED,), H.HELD, (SYSTEM,), (G.AWAITS_EVALUATION, G.RECORD_INCOMPLETE),
             tells=(K.RETURN_HELD,)),
         # IFC sends it back, once: a new round, which the institute completes

@@ -1,7 +1,8 @@
 """Killed with -9 at every point of its work, a process loses nothing and doubles nothing: another one completes it.
 
-A test's name says which work, and before or after which of its steps the process died. Where a test says "without", the
-guard was taken away, and what it guards against happens.
+In the suite each point is tried on one of the engines, in turn; `make chaos` tries each on both. A test's name says
+which work, and before or after which of its steps the process died. Where a test says "without", the guard was taken
+away, and what it guards against happens.
 """
 
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from tests.chaos.victims import SCENARIOS, WITHOUT
 from tests.support import worlds
 from tests.support.databases import Databases, Kind
 from tests.support.rows import Dump, comparable, differences, dump
-from tests.support.worlds import World
+from tests.support.worlds import World, in_turn
 
 KILLED = -9
 # Of a chain whose people got other numbers: PostgreSQL does not give a number twice, and hashes cover them.
@@ -79,8 +80,10 @@ def run(world: World, scenario: str, without: str = "nothing", point: str | None
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "point" in metafunc.fixturenames and "scenario" in metafunc.fixturenames:
         known = victims.all_points()
-        cases = [(name, point) for name in known if name != "reminders" for point in victims.chosen(known[name])]
-        metafunc.parametrize(("scenario", "point"), cases, ids=[f"{name}: {point}" for name, point in cases])
+        points = [(name, point) for name in known if name != "reminders" for point in victims.chosen(known[name])]
+        cases = [(*point, kind) for number, point in enumerate(points) for kind in in_turn(number)]
+        names = [f"{name}: {point}-{kind}" for name, point, kind in cases]
+        metafunc.parametrize(("scenario", "point", "database_kind"), cases, ids=names)
 
 
 # ---------------------------------------------------------------------------------------------------------- every point

@@ -20,7 +20,7 @@ from states.names import Role, Subject, Trigger
 from tests.support import worlds
 from tests.support.databases import Databases, Kind
 from tests.support.web import A_PDF, AT, OWN_SESSION, Site, a_document, a_session, a_site
-from tests.support.worlds import AMELIE, BASILE, SIZE, World
+from tests.support.worlds import AMELIE, BASILE, SIZE, World, in_turn
 from web.surroundings import surroundings
 
 CHECKS = [
@@ -94,7 +94,10 @@ def test_document_describes_every_operation(site: Site) -> None:
     assert tuple(found) == OPERATIONS
 
 
-@pytest.mark.parametrize("operation_id", OPERATIONS)
+@pytest.mark.parametrize(
+    ("operation_id", "database_kind"),
+    [(name, kind) for number, name in enumerate(OPERATIONS) for kind in in_turn(number)],
+)
 def test_no_request_makes_the_api_fail_or_answer_what_it_does_not_describe(site: Site, operation_id: str) -> None:
     seen = fuzz(site, operation_id)
 

@@ -268,7 +268,7 @@ def test_answers_older_than_the_last_entry_are_refused(world: World) -> None:
 # ------------------------------------------------------------------------------------------------------------- chasing
 def test_only_those_who_did_not_answer_are_chased(world: World) -> None:
     answer(world)
-    world.tick(EVALUATED_AT + timedelta(days=10))
+    world.tick(moment("2019-01-10 09:00"))
 
     reminded = world.rows("SELECT participation_id FROM notification WHERE kind = 'evaluation_reminder' ORDER BY 1")
     assert [row.participation_id for row in reminded] == [2, 3]
@@ -286,7 +286,7 @@ def test_request_and_reminder_ask_the_questions_and_say_what_may_be_answered(wor
 
     assert sum(asked in _text(mail) for mail in world.mails().values()) == 3
 
-    world.tick(EVALUATED_AT + timedelta(days=10))
+    world.tick(moment("2019-01-10 09:00"))
 
     assert sum(asked in _text(mail) for mail in world.mails().values()) == 6
 

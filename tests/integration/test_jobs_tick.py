@@ -145,7 +145,7 @@ def test_outage_sends_no_burst(databases: Databases, database_kind: Kind, tmp_pa
 def test_control_without_noting_what_was_overtaken_there_is_a_burst(
     databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deadlines, "_pass_over", lambda *_: False)
+    monkeypatch.setattr(deadlines, "_pass_over", lambda *_: None)
     with a_world(databases, "sqlite", tmp_path, worlds.registered) as world:
         world.tick(moment("2018-10-02 08:00"))
 

@@ -57,6 +57,13 @@ PLACEMENT, HANDOFF = table_of(Placement), table_of(Handoff)
 SIZE = max(1, int(os.environ.get("CHAOS_SIZE", "1")))
 """How large the reliability tests run: 1 in the suite, more by `make chaos`."""
 
+
+def in_turn(number: int) -> tuple[Kind, ...]:
+    """Return the engines on which a case of this number is tried: one in the suite, in turn; both at a larger size."""
+    kinds: tuple[Kind, ...] = ("sqlite", "postgresql")
+    return kinds if SIZE > 1 else kinds[number % 2 : number % 2 + 1]
+
+
 _HERE = Path(__file__).parent
 EDITION = _HERE.joinpath("mini.toml").read_text(encoding="utf-8")
 
