@@ -3,7 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from benchmarks.by_hand import Bare, digest
 from core.clock import iso
 from states.deadlines import due
-from states.names import Subject
+from states.names import StepAction, Subject
 from states.rules import RuleKey
 
 _WAITING = """
@@ -134,9 +134,10 @@ class OffersByHand(Bare):
         }
         ladder = self._rules.ladder[RuleKey(Subject.HANDOFF, "offered", "acceptance")]
         steps = [(number, due(day, step, self._rules)) for number, step in enumerate(ladder)]
-        answer_by = (self._rules.calendar.local_day(steps[-1][1]) - timedelta(days=1)).isoformat()
+        alert = next(number for number, step in enumerate(ladder) if step.do is StepAction.ESCALATE)
+        answer_by = self._rules.calendar.local_day(steps[alert][1]).isoformat()
         moved, offered, kept, entered, met, opened, told = [], [], [], [], [], [], []
-        for person in people:
+        for person in (each._replace(basin=self._rules.basin(each.basin)) for each in people):
             (route,) = self._rules.routes_for(person.network, person.education, person.kind, day)
             receiver, name = institutes[route.institute]
             handoff = {
