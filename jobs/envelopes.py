@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -11,12 +11,13 @@ from sqlalchemy import Connection, Row, select
 from actions.effects import OFFER
 from actions.journal import JOURNAL, TEXTS
 from actions.packets import PACKET
-from actions.people import CONTACT, ORGANISATION, PARTY
+from actions.people import ORGANISATION, PARTY
 from actions.places import SESSION, WISH
 from actions.reading import rules_for
 from actions.webhooks import EVENT, WEBHOOK
 from actions.writing import DEADLINE, HANDOFF, NOTIFICATION, PARTICIPATION, PLACEMENT
 from core.clock import BRUSSELS
+from jobs.contacts import Chosen, Contacts
 from jobs.invitations import session_of, still_so
 from models import EditionRevision, table_of
 from models.around import AROUND, COMPANY, IFC, RECEIVER, RETURNED, SCHOOL
@@ -86,17 +87,6 @@ _NAMES_PAST_PLACE = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
-    """The contact chosen for a message: its row, and the name to greet."""
-
-    contact_id: int
-    address: str
-    name: str
-    language: str
-    role: Role
-
-
-@dataclass(frozen=True, slots=True)
 class Letter:
     """A message ready to be rendered, or the reason why it need not leave any more."""
 
@@ -126,7 +116,7 @@ def _letter(desk: "_Desk", message: Row[Any], notifications: Sequence[Row[Any]])
     true = [row for row in notifications if desk.still_true(kind, row)]
     if not true:
         return Letter(message.id, None, None, "no_longer_true")
-    chosen = desk.choose(Role(message.role), message.party_id, message.organisation_id)
+    chosen = desk.contacts.choose(Role(message.role), message.party_id, message.organisation_id)
     if chosen is None:
         return Letter(message.id, None, None, "nobody_to_write_to")
     items, faults = desk.items(kind, true)
@@ -148,7 +138,8 @@ class _Desk:
         self.deadlines = self._deadlines(participations)
         self.editions: dict[int, EditionFile] = {}
         self.today = at.astimezone(BRUSSELS).date()
-        self.contacts: dict[tuple[Role, int | None, int | None], Chosen | None] = {}
+        ifc_id = next((row.ifc_id for row in self.rows.values()), None)
+        self.contacts = Contacts(connection, self.today, ifc_id)
 
     def still_true(self, kind: Kind, notification: Row[Any]) -> bool:
         """Tell whether the message is still worth sending: the act it asks for is still owed."""
@@ -160,35 +151,6 @@ class _Desk:
         }.get(spec.about or Subject.PARTICIPATION, row.state)
         meant = spec.is_true_in(str(status)) and _is_meant(kind, row)
         return meant and still_so(self.connection, kind, notification, row.transfer_session_id, self.at)
-
-    def choose(self, role: Role, party_id: int | None, organisation_id: int | None) -> Chosen | None:
-        """Return the first valid contact by rank; else IFC's desk, which then sees that somebody cannot be reached."""
-        key = (role, party_id, organisation_id)
-        if key not in self.contacts:
-            self.contacts[key] = self._first(role, party_id, organisation_id) or self._desk(role, organisation_id)
-        return self.contacts[key]
-
-    def _desk(self, role: Role, organisation_id: int | None) -> Chosen | None:
-        """Return IFC's coordinator: in the role asked where IFC itself is the receiver, else as a stand-in."""
-        ifc_id = next(iter(self.rows.values())).ifc_id
-        found = self._first(Role.COORDINATOR, None, ifc_id)
-        return replace(found, role=role) if found and organisation_id == ifc_id else found
-
-    def _first(self, role: Role, party_id: int | None, organisation_id: int | None) -> Chosen | None:
-        place = CONTACT.c.party_id == party_id if party_id else CONTACT.c.organisation_id == organisation_id
-        query = (
-            select(CONTACT, PARTY.c.first_name, PARTY.c.last_name)
-            .outerjoin(PARTY, PARTY.c.id == CONTACT.c.party_id)
-            .where(place, CONTACT.c.role == role.value, CONTACT.c.status == "ok", CONTACT.c.address != "")
-            .where((CONTACT.c.valid_from.is_(None)) | (CONTACT.c.valid_from <= self.today))
-            .where((CONTACT.c.valid_to.is_(None)) | (CONTACT.c.valid_to >= self.today))
-            .order_by(CONTACT.c.rank, CONTACT.c.id)
-            .limit(1)
-        )
-        row = self.connection.execute(query).first()
-        if row is None:
-            return None
-        return Chosen(row.id, row.address, _name(row) or row.address, row.language, role)
 
     def items(self, kind: Kind, rows: Sequence[Row[Any]]) -> tuple[list[Item], dict[str, str]]:
         """Return what is said of each participation; one that something is wrong with is left out, and named."""
@@ -280,7 +242,7 @@ class _Desk:
             Role.DIRECTOR: row.school_id,
             Role.INSTITUTE: row.institute_before_id if kind in _ABOUT_THE_ROUND_BEFORE else row.institute_id,
         }[role]
-        found = self._first(role, None, organisation) if organisation else None
+        found = self.contacts.first(role, None, organisation) if organisation else None
         return Contact(name=found.name, email=found.address) if found else None
 
     def _institute(self, kind: Kind, notification: Row[Any]) -> str | None:
