@@ -402,14 +402,14 @@ def asked(world: World) -> None:
 
 # -------------------------------------------------------------------------------------------------------------- a crowd
 CROWD = 200 * SIZE
-SEATS = CROWD * 3 // 4
+SEATS = min(CROWD * 3 // 4, 500)  # as many as an offer may have
 BLOCK = 200  # people for one offer
 
 
 def crowd_registered(world: World) -> None:
     """Two hundred are registered, for an offer with places for three in four."""
     load(world, edition_file())
-    take_in(world, FileKind.OFFERS, OFFERS.replace(";liege;2;", f";liege;{min(SEATS, 500)};"))
+    take_in(world, FileKind.OFFERS, OFFERS.replace(";liege;2;", f";liege;{SEATS};"))
     take_in(world, FileKind.REGISTRATIONS, crowd(CROWD))
 
 
