@@ -150,6 +150,8 @@ class _Desk:
             Subject.RETURN: row.returned,
         }.get(spec.about or Subject.PARTICIPATION, row.state)
         meant = spec.is_true_in(str(status)) and _is_meant(kind, row)
+        if kind is Kind.HANDOFF_OFFERED and notification.organisation_id != row.institute_id:
+            return False  # it went to another meanwhile, whose packet is not theirs to see
         return meant and still_so(self.connection, kind, notification, row.transfer_session_id, self.at)
 
     def items(self, kind: Kind, rows: Sequence[Row[Any]]) -> tuple[list[Item], dict[str, str]]:

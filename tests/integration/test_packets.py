@@ -19,6 +19,7 @@ from actions.packets import Fixed, fetch
 from actions.people import receiver_id
 from core.errors import NotFound
 from documents.packet import Packet, canonical, fingerprint, read_packet
+from jobs import handoffs
 from states.names import Role, Subject, Trigger
 from tests.support import worlds
 from tests.support.databases import Databases, Kind
@@ -210,6 +211,28 @@ def test_invitation_goes_with_its_calendar_entry_and_a_change_with_a_higher_sequ
         ("CANCEL", 2, "2018-12-20T12:00:00+00:00"),
     ]
     assert len({entry["uid"] for entry in entries}) == 1
+
+
+def test_offer_that_waited_is_not_sent_with_what_went_to_another(
+    databases: Databases, database_kind: Kind, tmp_path: Path
+) -> None:
+    """Both rounds are offered before any mail leaves: only the one in charge of answering gets the packet."""
+    with a_world(databases, database_kind, tmp_path, worlds.immersed) as world:
+        handoffs.run(world.workshop, worlds.OFFERED_AT)
+        at, fcc = worlds.OFFERED_AT, world.one("SELECT id FROM organisation WHERE code = 'FCC'")
+        for trigger, asked in ((Trigger.DECLINE, {}), (Trigger.OFFER, {"receiver": fcc})):
+            world.act(AMELIE, trigger, Role.COORDINATOR, at, subject=Subject.HANDOFF, reason="Autre.", data=asked)
+        world.tick(at)
+
+        found = [message_from_bytes(mail, policy=policy.default) for mail in world.mails().values()]
+        names = {
+            str(mail["To"]).rpartition("@")[2].strip(">"): part.get_filename()
+            for mail in found
+            for part in mail.iter_attachments()
+            if part.get_filename() == f"{AMELIE}.pdf"
+        }
+        assert [domain for domain in names if "cecafoc" in domain] == []
+        assert len(names) == 1
 
 
 @pytest.mark.parametrize("end", ["cancelled", "left", "begun"])
