@@ -2,7 +2,8 @@
 
 from models.base import metadata, table_of
 from models.deadlines import Deadline
-from models.editions import Edition, EditionRevision
+from models.desk import DeskItem
+from models.editions import Edition, EditionReport, EditionRevision
 from models.evaluation import Answer, Drawn, SampleDraw
 from models.handoffs import Handoff, TransferSession
 from models.journal import JournalEntry, JournalText, Seal
@@ -20,9 +21,11 @@ __all__ = [
     "ApiToken",
     "Contact",
     "Deadline",
+    "DeskItem",
     "Document",
     "Drawn",
     "Edition",
+    "EditionReport",
     "EditionRevision",
     "Fact",
     "Handoff",

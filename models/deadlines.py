@@ -12,7 +12,8 @@ from states.names import Anchor, DeadlineStatus, Subject
 class Deadline(SQLModel, table=True):
     """One step. `generation` is the journal entry that opened it: only the current generation can fire.
 
-    `due_at` is empty while the anchor's day is unknown (`waiting`). `ended_at` is when it fired or ended.
+    `due_at` is empty while the anchor's day is unknown (`waiting`). `ended_at` is when it fired or ended. `extension`:
+    working days that IFC granted beyond what the ladder says; they are in `due_at`.
     """
 
     __tablename__ = "deadline"
@@ -35,5 +36,6 @@ class Deadline(SQLModel, table=True):
     generation: int
     anchor: str
     due_at: datetime | None = None
+    extension: int = 0
     status: str
     ended_at: datetime | None = None

@@ -6,13 +6,14 @@ from sqlalchemy import CheckConstraint, Index
 from sqlmodel import Field, SQLModel
 
 from models.base import index_where, one_of
-from states.names import Kind, MessageStatus, Role, Subject
+from states.names import Kind, Level, MessageStatus, Role, StandIn, Subject
 
 
 class Notification(SQLModel, table=True):
     """One thing to be said to one party or organisation. `key` is unique: the same is never said twice.
 
     `rule` says why: the trigger, or `rule:step` of the ladder; `seq` is the journal entry it follows from, if one does.
+    `level` says which contact of the addressee is meant; one that is `alone` shares its envelope with no other.
     `message_id` is empty until it is put in an envelope.
     """
 
@@ -21,6 +22,7 @@ class Notification(SQLModel, table=True):
         one_of("kind", Kind),
         one_of("role", Role),
         one_of("subject", Subject),
+        one_of("level", Level),
         CheckConstraint("(party_id IS NULL) <> (organisation_id IS NULL)", name="addressee"),
         Index("ix_notification_participation_id", "participation_id"),
         Index("ix_notification_message_id", "message_id"),
@@ -35,6 +37,8 @@ class Notification(SQLModel, table=True):
     role: str
     party_id: int | None = Field(default=None, foreign_key="party.id")
     organisation_id: int | None = Field(default=None, foreign_key="organisation.id")
+    level: str = "first"
+    alone: bool = False
     rule: str
     seq: int | None = None
     at: datetime
@@ -44,7 +48,9 @@ class Notification(SQLModel, table=True):
 class Message(SQLModel, table=True):
     """One envelope, with one or many notifications. `id` derives from what it carries, so that it never exists twice.
 
-    The contact is chosen when the message is claimed and stays here. `leased_until` and `not_before` are wall moments.
+    The contact is chosen when the message is claimed and stays here, with whether it stands in for somebody who cannot
+    be reached. `leased_until` and `not_before` are wall moments; `send_from` is one of the programme: the end of the
+    quiet hours in which its turn came.
     """
 
     __tablename__ = "message"
@@ -53,6 +59,8 @@ class Message(SQLModel, table=True):
         one_of("kind", Kind),
         one_of("role", Role),
         one_of("status", MessageStatus),
+        one_of("level", Level),
+        one_of("stands_in", ("", *StandIn)),
         CheckConstraint("(status = 'leased') = (leased_until IS NOT NULL)", name="leased"),
         index_where("ix_message_waiting", "id", where="status IN ('queued', 'leased')"),
     )
@@ -63,13 +71,16 @@ class Message(SQLModel, table=True):
     role: str
     party_id: int | None = Field(default=None, foreign_key="party.id")
     organisation_id: int | None = Field(default=None, foreign_key="organisation.id")
+    level: str = "first"
     contact_id: int | None = Field(default=None, foreign_key="contact.id")
+    stands_in: str = ""
     status: str
     at: datetime
     attempts: int = 0
     leased_by: str | None = None
     leased_until: datetime | None = None
     not_before: datetime | None = None
+    send_from: datetime | None = None
     provider_id: str | None = None
     error: str | None = None
     settled_at: datetime | None = None

@@ -35,6 +35,8 @@ class KindSpec:
     """Statuses in which the message is worth sending when its turn comes; `None`: it tells a past fact, always is."""
     if_unknown: IfUnknown
     """What to do when nobody can tell whether it left: a second copy, or none, whichever does less harm."""
+    figures: bool = False
+    """Says how many are late, by organisation and age, and never who: whatever its items hold."""
     back: bool = False
     """`still_true` speaks of the return to IFC, whose statuses are a handoff's."""
 
@@ -171,6 +173,9 @@ CATALOGUE: Mapping[Kind, KindSpec] = MappingProxyType(
         Kind.EVALUATION_REMINDER: _asks(Role.TEACHER, (HandoffStatus.ACCEPTED,), back=True),
         Kind.EVALUATION_OVERDUE: _escalates((HandoffStatus.ACCEPTED,), back=True),
         Kind.SAMPLE_DRAWN: _tells(Role.TEACHER, _ON_PATH, if_unknown="resend"),
+        Kind.COMMITTEE_DELAYS: KindSpec(
+            audience=Role.COMMITTEE, act_owed=False, may_fold=True, still_true=None, if_unknown="leave", figures=True
+        ),
         Kind.PATH_COMPLETED: _tells(Role.TEACHER, (State.EVALUATED,)),
         Kind.PARTICIPATION_WITHDRAWN: _tells(
             Role.DIRECTOR, (State.WITHDRAWN,), may_fold=True, without_school=Role.COORDINATOR

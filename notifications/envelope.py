@@ -77,6 +77,10 @@ class Item:
     """The transfer session that the message is about."""
     answered: bool = False
     """The questionnaire has been answered."""
+    owing: str | None = None
+    """The organisation that owes the act, in a message of figures."""
+    days_late: int = 0
+    """Days since the act was due, in a message of figures."""
     to_be_seen: bool = False
     """Drawn into the sample that is evaluated in person, and not seen yet."""
 

@@ -5,6 +5,7 @@ and without HTML escaping, and set into the two layouts `_mail.txt.j2` and `_mai
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -18,7 +19,7 @@ from notifications.envelope import Envelope, Item, cleaned
 from notifications.facts import facts
 from notifications.plain import NARROW, one_line, squeeze
 from notifications.templating import environment
-from notifications.words import say
+from notifications.words import label, say
 from states.names import Kind, QuestionKind, Role
 from states.questionnaire import Question
 
@@ -134,7 +135,7 @@ def _subject_code(envelope: Envelope) -> str:
 
 def _page(envelope: Envelope, blocks: _Blocks, subject: str, *, layout: str) -> str:
     matter = blocks["subject"][0]
-    listed = _listed(envelope, blocks["facts"][0])
+    listed = _listed(envelope, " ".join(blocks["facts"]))
     return (
         environment(envelope.language, html=layout.endswith(".html.j2"))
         .get_template(layout)
@@ -149,12 +150,44 @@ def _page(envelope: Envelope, blocks: _Blocks, subject: str, *, layout: str) -> 
             answer=_answer(envelope, blocks),
             questions=_questions(envelope),
             after=blocks.get("after", ()),
-            entries=[(_title(envelope, item), facts(item, listed, envelope.language)) for item in envelope.items],
-            references=[item.reference for item in envelope.items],
+            entries=_entries(envelope, listed),
+            references=[] if _in_figures(envelope) else [item.reference for item in envelope.items],
             because=envelope.recipient_role,
             to_coordinator=envelope.recipient_role == Role.COORDINATOR,
         )
     )
+
+
+def _in_figures(envelope: Envelope) -> bool:
+    return CATALOGUE[envelope.kind].figures
+
+
+def _entries(envelope: Envelope, listed: Sequence[str]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return what is listed: each item with its facts; of figures, how many are late for how long, by organisation."""
+    if not _in_figures(envelope):
+        return [(_title(envelope, item), facts(item, listed, envelope.language)) for item in envelope.items]
+    counts: Counter[tuple[str, str]] = Counter(
+        (item.owing or envelope.sender, _late_for(item.days_late)) for item in envelope.items
+    )
+    organisations = sorted({organisation for organisation, _ in counts})
+    return [
+        (
+            organisation,
+            [
+                (label("late_for", age, envelope.language), str(counts[organisation, age]))
+                for age in _AGES
+                if counts[organisation, age]
+            ],
+        )
+        for organisation in organisations
+    ]
+
+
+_AGES: Mapping[str, int] = MappingProxyType({"week": 7, "month": 28, "longer": 100_000})
+
+
+def _late_for(days: int) -> str:
+    return next(age for age, limit in _AGES.items() if days < limit)
 
 
 def _greeting(envelope: Envelope) -> str:

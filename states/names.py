@@ -130,6 +130,12 @@ class Trigger(StrEnum):
     ADD_DOCUMENT = "add_document"
     DRAW = "draw"  # into the sample that is evaluated in person, or out of it when a draw is void
     REPLACE = "replace"
+    EXTEND = "extend"  # a deadline, by IFC
+    REPLAN = "replan"  # the edition's ladder changed: deadlines are what the new one says
+    MIGRATE = "migrate"  # to another process definition
+    TAKE_UP = "take_up"  # an item of a desk
+    POSTPONE = "postpone"
+    SETTLE = "settle"
 
 
 class Role(StrEnum):
@@ -142,6 +148,49 @@ class Role(StrEnum):
     COORDINATOR = "coordinator"
     COMMITTEE = "committee"
     SYSTEM = "system"
+
+
+class Audience(StrEnum):
+    """Whom a step of a ladder speaks to: a rung of the chain that climbs from who owes the act, or a role by name.
+
+    The chain: who owes the act, their stand-in, their organisation's responsible, IFC, the committee (figures only).
+    """
+
+    OWNER = "owner"
+    STAND_IN = "stand_in"
+    RESPONSIBLE = "responsible"
+    TEACHER = "teacher"
+    DIRECTOR = "director"
+    COMPANY = "company"
+    INSTITUTE = "institute"
+    COORDINATOR = "coordinator"
+    COMMITTEE = "committee"
+
+
+class Level(StrEnum):
+    """Which contact of an organisation a message asks for: the first by rank, the next one, or the responsible."""
+
+    FIRST = "first"
+    STAND_IN = "stand_in"
+    RESPONSIBLE = "responsible"
+
+
+class StandIn(StrEnum):
+    """Who was written to in somebody's stead, because they cannot be reached."""
+
+    DEPUTY = "deputy"  # the next contact of the same organisation
+    MAILBOX = "mailbox"  # its functional mailbox
+    DESK = "desk"  # IFC's
+
+
+class DeskStatus(StrEnum):
+    """Statuses of an item on a desk; `SETTLED`: the act that it chases was done, nobody had to say so."""
+
+    OPEN = "open"
+    TAKEN = "taken"
+    POSTPONED = "postponed"
+    DONE = "done"
+    SETTLED = "settled"
 
 
 class FactKind(StrEnum):
@@ -274,6 +323,7 @@ class Kind(StrEnum):
     EVALUATION_REMINDER = "evaluation_reminder"
     EVALUATION_OVERDUE = "evaluation_overdue"
     SAMPLE_DRAWN = "sample_drawn"
+    COMMITTEE_DELAYS = "committee_delays"  # of any rule, in figures
     PATH_COMPLETED = "path_completed"
     PARTICIPATION_WITHDRAWN = "participation_withdrawn"
     PARTICIPATION_CANCELLED = "participation_cancelled"
@@ -288,6 +338,7 @@ class Anchor(StrEnum):
     ENTRY = "entry"
     FIRST_DAY = "first_day"
     LAST_DAY = "last_day"
+    ALLOCATION = "allocation"
     PLACEMENT_CUTOFF = "placement_cutoff"
     CLOSING = "closing"
 

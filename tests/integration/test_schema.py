@@ -52,8 +52,10 @@ ROWS: dict[str, list[Row]] = {
             "journal_seq": 0,
             "journal_head": "",
             "sealed_seq": 0,
+            "closed_at": None,
         }
     ],
+    "edition_report": [{"id": 1, "edition_id": 1, "number": 1, "at": AT, "sha256": "h", "content": "{}"}],
     "edition_revision": [
         {"id": 1, "edition_id": 1, "number": 1, "hash": "h", "content": "{}", "loaded_at": AT, "loaded_by": None}
     ],
@@ -182,6 +184,25 @@ ROWS: dict[str, list[Row]] = {
             "anchor": "entry",
             "due_at": AT,
             "status": "open",
+            "extension": 0,
+        }
+    ],
+    "desk_item": [
+        {
+            "id": 1,
+            "participation_id": 1,
+            "organisation_id": 4,
+            "role": "director",
+            "subject": "participation",
+            "rule": "approval",
+            "step": 1,
+            "generation": 1,
+            "kind": "approval_overdue",
+            "status": "open",
+            "since": AT,
+            "bumps": 0,
+            "bumped_at": AT,
+            "until": None,
         }
     ],
     "answer": [{"id": 1, "participation_id": 1, "question": "q", "number": 3, "option": None, "text": None}],
@@ -248,6 +269,8 @@ ROWS: dict[str, list[Row]] = {
             "party_id": None,
             "organisation_id": 4,
             "contact_id": 1,
+            "level": "first",
+            "stands_in": "",
         }
     ],
     "message_text": [{"message_id": "m1", "subject": "s", "text": "t", "html": "h"}],
@@ -264,6 +287,8 @@ ROWS: dict[str, list[Row]] = {
             "at": AT,
             "message_id": "m1",
             "party_id": None,
+            "level": "first",
+            "alone": False,
         }
     ],
     "set_aside": [
@@ -549,7 +574,9 @@ REFUSED: list[tuple[str, str, Row]] = [
     ("uq_wish_participation_id_rank", "wish", {"offer_id": 2}),
     ("uq_wish_participation_id_offer_id", "wish", {"rank": 2}),
     # editions
+    ("uq_desk_item_delay", "desk_item", {"step": 2, "status": "done"}),
     ("uq_edition_code", "edition", {}),
+    ("uq_edition_report_edition_id_number", "edition_report", {}),
     ("uq_edition_revision_edition_id_number", "edition_revision", {}),
     ("uq_offer_edition_id_reference", "offer", {}),
     ("uq_session_offer_id_number", "session", {}),

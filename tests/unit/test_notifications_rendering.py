@@ -202,7 +202,8 @@ def test_every_mail_greets_says_why_it_came_and_names_its_references(kind: Kind)
     for read in (paragraphs(mail.text), visible(mail.html)):
         assert "Bonjour Dominique Renard," in read
         assert "Vous recevez ce courriel car " in read
-        assert "Références\u00a0: EA-2018-2019-0040, EA-2018-2019-0041 et EA-2018-2019-0042." in read
+        named = "Références\u00a0: EA-2018-2019-0040, EA-2018-2019-0041 et EA-2018-2019-0042." in read
+        assert named != CATALOGUE[kind].figures
         assert "Entr’apprendre 2018-2019." in read
 
 
@@ -296,6 +297,22 @@ def test_the_company_never_reads_why_a_teacher_withdrew() -> None:
     mail = render(envelope(Kind.TRAINEE_WITHDRAWN, item(0, reason="Hospitalisation")))
 
     assert "Hospitalisation" not in mail.text + mail.html + mail.subject
+
+
+def test_the_committee_reads_figures_and_never_of_a_person() -> None:
+    late = [
+        item(0, owing="Institut Saint-Roch", days_late=3),
+        item(1, owing="Institut Saint-Roch", days_late=6),
+        item(2, owing="SAFRAN", days_late=40),
+    ]
+
+    mail = render(envelope(Kind.COMMITTEE_DELAYS, *late))
+
+    assert "- Institut Saint-Roch\n  depuis moins d’une semaine\u00a0: 2\n" in mail.text
+    assert "- SAFRAN\n  depuis plus de quatre semaines\u00a0: 1\n" in mail.text
+    told = mail.text + mail.html
+    known = [each for one in late for each in (one.reference, one.teacher, one.teacher_email, "Luc Petit")]
+    assert not [each for each in known if str(each) in told]
 
 
 def test_dates_to_be_fixed_are_said_to_be() -> None:
