@@ -67,11 +67,10 @@ def current(connection: Connection, code: str | None = None) -> Current:
 def load(connection: Connection, file: EditionFile, actor: Actor, occasion: Occasion) -> Loaded:
     """Store the file as a revision if it says something new.
 
-    Raises InvalidFile (`edition_idle_message`); Refused (`edition_running`, with what changed, or `only_routes_change`)
-    when deadlines of the edition are running: they are not touched by loading a file.
+    Raises InvalidFile (`edition_idle_message`, `edition_no_digest`); Refused (`edition_running`, with what changed, or
+    `only_routes_change`) when deadlines of the edition are running: they are not touched by loading a file.
     """
-    if idle := list(_idle_messages(file)):
-        raise InvalidFile(f"{file.code}.toml", idle)
+    check_messages(file)
     content = file.canonical()
     edition = connection.execute(select(EDITION).where(EDITION.c.code == file.code)).first()
     if edition is None:
@@ -92,8 +91,17 @@ def load(connection: Connection, file: EditionFile, actor: Actor, occasion: Occa
     return _stored(connection, file, loaded, edition.id, actor, occasion)
 
 
+def check_messages(file: EditionFile) -> None:
+    """Refuse a file whose ladders say what cannot be said there. Raises InvalidFile."""
+    if idle := list(_idle_messages(file)):
+        raise InvalidFile(f"{file.code}.toml", idle)
+
+
 def _idle_messages(file: EditionFile) -> Iterator[Problem]:
-    """Yield steps whose message would be called off each time: it is not true in the state that they stand in."""
+    """Yield steps whose message would be called off each time, or can share no envelope.
+
+    The first: it is not true in the state that they stand in.
+    """
     for subject, states in file.deadlines.items():
         for state, rules in states.items():
             allowed = tuple(kind for kind, spec in CATALOGUE.items() if _is_said(spec, subject, state))
@@ -102,6 +110,9 @@ def _idle_messages(file: EditionFile) -> Iterator[Problem]:
                     if step.message is not None and step.message not in allowed:
                         column = f"deadlines.{subject}.{state}.{rule}.steps[{number}].message"
                         yield Problem("edition_idle_message", None, column, step.message, {"allowed": allowed})
+                    elif step.digest and step.message is not None and not CATALOGUE[step.message].may_fold:
+                        column = f"deadlines.{subject}.{state}.{rule}.steps[{number}].digest"
+                        yield Problem("edition_no_digest", None, column, "true", {"message": step.message})
 
 
 def _is_said(spec: KindSpec, subject: str, state: str) -> bool:

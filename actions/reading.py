@@ -64,6 +64,9 @@ _SEEN = select(
     b.c.sent_back,
     p.c.transfer_session_id,
     p.c.drawn_on,
+    p.c.basin,
+    h.c.since.label("handoff_since"),
+    b.c.since.label("returned_since"),
 ).select_from(
     p.join(ifc, ifc.c.kind == OrganisationKind.IFC.value)
     .outerjoin(pl, and_(pl.c.participation_id == p.c.id, pl.c.attempt == p.c.placement_attempt))
@@ -137,6 +140,9 @@ class Stands(NamedTuple):
     sent_back: bool | None
     transfer_session_id: int | None
     drawn_on: date | None
+    basin: str
+    handoff_since: datetime | None
+    returned_since: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +202,10 @@ def seen(connection: Connection, row: Stands, actor: Actor) -> Seen:
         bool(row.sent_back),
         row.transfer_session_id,
         row.drawn_on,
+        row.basin,
+        row.since,
+        row.handoff_since,
+        row.returned_since,
     )
     return Seen(row, snapshot, rules_for(connection, row.revision_id), PARTICIPATION_PROCESSES[row.definition])
 

@@ -124,7 +124,8 @@ def _enter(connection: Connection, row: dict[str, Any], actor: Actor, occasion: 
     """Write the entry into the first state as any other act: journal, deadlines, what is told."""
     rules = rules_for(connection, row["revision_id"])
     process = process_for(Subject.PARTICIPATION, row["definition"])
-    before = Snapshot(START, has_school=row["school_id"] is not None, relations=frozenset({actor.role}))
+    relations, basin = frozenset({actor.role}), row["basin"]
+    before = Snapshot(START, has_school=row["school_id"] is not None, relations=relations, basin=basin)
     decision = decide(process, process, rules, before, Command(Trigger.REGISTER, actor.role, occasion.at))
     if isinstance(decision, Refusal):
         raise Refused(decision.code, state=decision.state, allowed=decision.allowed, **decision.params)

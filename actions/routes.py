@@ -22,7 +22,7 @@ from actions.reading import Seen, in_its_time, read_rows, rules_for, seen
 from actions.writing import HANDOFF, PARTICIPATION, write
 from core.errors import Refused
 from states.decide import OPEN_HANDOFF
-from states.edition import EditionFile, content_hash, differences, rules_of
+from states.edition import EditionFile, content_hash, differences, normal, rules_of
 from states.guards import WAITING_STATES
 from states.names import Effect, HandoffStatus, Purpose, State, Subject, Trigger
 from states.routing import Whom, differ, named
@@ -136,7 +136,7 @@ def _kin(connection: Connection, edition: Current) -> dict[int, Rules]:
 
 
 def _without_routes(content: str) -> dict[str, object]:
-    return {name: value for name, value in json.loads(content).items() if name != "routes"}
+    return {name: value for name, value in json.loads(normal(content)).items() if name != "routes"}
 
 
 def _count(connection: Connection, edition: Current, *conditions: Any) -> int:  # noqa: ANN401 - SQL conditions

@@ -8,12 +8,15 @@ from typing import Any
 from actions.change import Change
 from actions.reading import Stands
 from notifications.catalogue import CATALOGUE
-from states.names import Kind, Role, Subject
+from states.names import Kind, Level, Role, Subject
 
 
 @dataclass(frozen=True, slots=True)
 class Tell:
-    """Something to be said because of an entry of the journal; `rule` says why."""
+    """Something to be said because of an entry of the journal, or of a deadline; `rule` says why.
+
+    `level` says which contact of an organisation is meant; what is `alone` shares its envelope with nothing.
+    """
 
     kind: Kind
     role: Role
@@ -21,6 +24,8 @@ class Tell:
     rule: str
     key: str
     seq: int | None = None
+    level: Level = Level.FIRST
+    alone: bool = False
 
 
 def notifications(change: Change) -> Iterator[dict[str, Any]]:
@@ -46,16 +51,24 @@ def notification_row(row: Stands, tell: Tell, at: datetime, receiver: object = N
         "role": role.value,
         "party_id": party_id,
         "organisation_id": organisation_id,
+        "level": tell.level.value,
+        "alone": tell.alone,
         "rule": tell.rule,
         "seq": tell.seq,
         "at": at,
     }
 
 
+def nobody_there(row: Stands, role: Role) -> bool:
+    """Tell whether nobody stands behind a role yet: no place was found, no institute has the relay."""
+    return addressee(row, role)[1:] == (None, None)
+
+
 def addressee(row: Stands, role: Role, receiver: object = None) -> tuple[Role, int | None, int | None]:
     """Return who stands behind a role for this participation: the role that answers, a party or an organisation.
 
-    Where there is no school IFC approves, so it is IFC that is told; `receiver` is that of a handoff being offered.
+    Where there is no school IFC approves, so it is IFC that is told; `receiver` is that of a handoff being offered, or
+    the committee.
     """
     if role is Role.TEACHER:
         return role, row.party_id, None
@@ -65,4 +78,6 @@ def addressee(row: Stands, role: Role, receiver: object = None) -> tuple[Role, i
         return role, None, row.company_id
     if role is Role.INSTITUTE:
         return role, None, receiver if isinstance(receiver, int) else row.receiver_id
+    if role is Role.COMMITTEE:
+        return role, None, receiver if isinstance(receiver, int) else None
     return Role.COORDINATOR, None, row.ifc_id

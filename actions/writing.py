@@ -402,6 +402,7 @@ def opened_rows(change: Change) -> Iterator[dict[str, Any]]:
             "generation": change.seq,
             "anchor": step.anchor.value,
             "due_at": step.due_at,
+            "extension": step.extension,
             "status": step.status.value,
             "ended_at": change.occasion.at if step.status is DeadlineStatus.MISSED else None,
         }

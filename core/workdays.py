@@ -20,11 +20,15 @@ def public_holidays(year: int) -> frozenset[date]:
 
 @dataclass(frozen=True)
 class Calendar:
-    """Working days of one edition; `closures` are its school holidays, day by day; `hour` is when deadlines fall."""
+    """Working days of one edition; `closures` are its school holidays, day by day; `hour` is when deadlines fall.
+
+    `quiet`: the local hours in which nothing is sent, from one (included) to the other (excluded).
+    """
 
     closures: frozenset[date]
     zone: ZoneInfo
     hour: time
+    quiet: tuple[time, time] | None = None
 
     def is_working(self, day: date) -> bool:
         """Tell whether the day counts."""
@@ -47,6 +51,24 @@ class Calendar:
         An hour that the clock skips in spring is read with the offset before the change (PEP 495, fold 0): never lost.
         """
         return datetime.combine(day, hour or self.hour, self.zone).astimezone(UTC)
+
+    def may_send_from(self, moment: datetime) -> datetime:
+        """Return the moment itself, or the instant (UTC) at which the quiet hours in which it falls are over.
+
+        An hour that the clock repeats in autumn is quiet both times; quiet hours that end in one that it skips in
+        spring end with the skip.
+        """
+        if self.quiet is None:
+            return moment
+        first, last = self.quiet
+        local = moment.astimezone(self.zone)
+        now = local.time()
+        over_midnight = last < first
+        if not (now >= first or now < last if over_midnight else first <= now < last):
+            return moment
+        day = local.date() + _DAY if over_midnight and now >= first else local.date()
+        ends = (datetime.combine(day, last.replace(fold=fold), self.zone).astimezone(UTC) for fold in (0, 1))
+        return next((end for end in ends if end > moment), moment)
 
     def local_day(self, moment: datetime) -> date:
         """Return the local date of an instant."""

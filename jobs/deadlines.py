@@ -13,15 +13,19 @@ from sqlalchemy import Connection, Row, exists, insert, select, update
 
 from actions.apply import Outcome, Request, apply_many
 from actions.occasion import Occasion, system
-from actions.reading import read_rows, rules_for
-from actions.telling import Tell, notification_row
+from actions.people import ORGANISATION
+from actions.reading import Stands, read_rows, rules_for
+from actions.telling import Tell, nobody_there, notification_row
 from actions.writing import DEADLINE, NOTIFICATION
 from core.errors import ProductError
 from jobs.batches import Outcomes, not_set_aside, references, settle
 from jobs.summary import Summary
 from jobs.workshop import MOST_AT_ONCE, Workshop
-from states.names import DeadlineStatus, StepAction, Subject, Trigger
+from states.audiences import addressed
+from states.deadlines import PLACE_RULE
+from states.names import Audience, DeadlineStatus, Kind, Level, OrganisationKind, Role, StepAction, Subject, Trigger
 from states.rules import RuleKey, Step
+from states.tables import process_for
 
 JOB = "deadlines"
 _TRY_AGAIN = ("lost_race", "before_last_entry")  # said by a late tick, or beside another: the next one decides
@@ -147,18 +151,12 @@ def _tell(connection: Connection, due: Sequence[tuple[Row[Any], Step]], occasion
     firing = [(row, step) for row, step in due if row.id in won]
     notifications = []
     for row, step in firing:
-        if step.message is None or step.audience is None:
-            continue
-        name = f"{row.subject}.{row.rule}.{row.step}.{row.generation}"
-        tell = Tell(
-            step.message,
-            step.audience,
-            Subject(row.subject),
-            f"{row.rule}:{row.step}",
-            f"{row.participation_id}/{name}/{step.message}",
-        )
-        if said := notification_row(participations[row.participation_id], tell, occasion.at):
-            notifications.append(said)
+        if step.message is not None and step.audience is not None:
+            stands = participations[row.participation_id]
+            tell = _said(row, step.message, step.audience, stands, alone=step.alone)
+            committee = _committee(connection, row.revision_id) if tell.role is Role.COMMITTEE else None
+            if said := notification_row(stands, tell, occasion.at, committee):
+                notifications.append(said)
     if notifications:
         connection.execute(insert(NOTIFICATION), notifications)
     told: list[tuple[int, Outcome | str | None]] = [
@@ -166,6 +164,23 @@ def _tell(connection: Connection, due: Sequence[tuple[Row[Any], Step]], occasion
     ]
     unreadable = {row.participation_id for row, _ in due} - set(participations)
     return [*told, *((pid, ValueError("unreadable")) for pid in sorted(unreadable))]
+
+
+def _committee(connection: Connection, revision_id: int) -> int | None:
+    code = rules_for(connection, revision_id).committee
+    mine = (ORGANISATION.c.kind == OrganisationKind.COMMITTEE.value, ORGANISATION.c.code == code)
+    return connection.execute(select(ORGANISATION.c.id).where(*mine)).scalar()
+
+
+def _said(row: Row[Any], message: Kind, audience: Audience, stands: Stands, *, alone: bool) -> Tell:
+    subject = Subject(row.subject)
+    table = process_for(subject, stands.definition)
+    role, level = addressed(audience, table.states[row.state].owed_by if row.rule != PLACE_RULE else None)
+    if role is not Role.COMMITTEE and nobody_there(stands, role):  # no company, no institute yet: IFC must find one
+        role, level = Role.COORDINATOR, Level.FIRST
+    name = f"{row.subject}.{row.rule}.{row.step}.{row.generation}"
+    key = f"{row.participation_id}/{name}/{message}"
+    return Tell(message, role, subject, f"{row.rule}:{row.step}", key, level=level, alone=alone)
 
 
 def _mark(connection: Connection, ids: Sequence[int], status: DeadlineStatus, occasion: Occasion) -> set[int]:

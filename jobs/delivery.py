@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, insert, or_, select, update
 
 from actions.writing import NOTIFICATION
 from core.clock import BRUSSELS
@@ -33,10 +33,10 @@ _CLAIMED_AT_ONCE = 50  # sent within one lease, whatever the gateway's pace
 _FIRST_RETRY = timedelta(minutes=1)
 
 
-def has_work(connection: Connection, wall: datetime) -> bool:
+def has_work(connection: Connection, at: datetime, wall: datetime) -> bool:
     """Tell whether something waits to be put in an envelope or to be sent: two indexed probes."""
     loose = select(NOTIFICATION.c.id).where(NOTIFICATION.c.message_id.is_(None)).limit(1)
-    waiting = select(MESSAGE.c.id).where(_claimable(wall)).limit(1)
+    waiting = select(MESSAGE.c.id).where(_claimable(at, wall)).limit(1)
     return any(connection.execute(probe).first() is not None for probe in (loose, waiting))
 
 
@@ -102,7 +102,7 @@ _CARRY = (
 
 
 def _same_envelope(row: Row[Any]) -> tuple[object, ...]:
-    if not CATALOGUE[Kind(row.kind)].may_fold:
+    if row.alone or not CATALOGUE[Kind(row.kind)].may_fold:
         return (row.key,)
     return (row.kind, row.role, row.party_id, row.organisation_id, row.at.astimezone(BRUSSELS).date())
 
@@ -122,9 +122,12 @@ def _envelope(group: Sequence[Row[Any]], at: datetime) -> dict[str, Any]:
 
 
 # ------------------------------------------------------------------------------------------------------ claim and send
-def _claimable(wall: datetime) -> Any:  # noqa: ANN401 - a condition
-    queued = (MESSAGE.c.status == MessageStatus.QUEUED.value) & or_(
-        MESSAGE.c.not_before.is_(None), MESSAGE.c.not_before <= wall
+def _claimable(at: datetime, wall: datetime) -> Any:  # noqa: ANN401 - a condition
+    """Return which messages may be taken: neither put off by a gateway, nor waiting for quiet hours to end."""
+    queued = and_(
+        MESSAGE.c.status == MessageStatus.QUEUED.value,
+        or_(MESSAGE.c.not_before.is_(None), MESSAGE.c.not_before <= wall),
+        or_(MESSAGE.c.send_from.is_(None), MESSAGE.c.send_from <= at),
     )
     abandoned = (MESSAGE.c.status == MessageStatus.LEASED.value) & (MESSAGE.c.leased_until < wall)
     return or_(queued, abandoned)
@@ -146,7 +149,7 @@ def _claim_batch(workshop: Workshop, at: datetime, limit: int, summary: Summary)
     with workshop.engine.begin() as connection:
         ids = (
             select(MESSAGE.c.id)
-            .where(_claimable(wall))
+            .where(_claimable(at, wall))
             .order_by(MESSAGE.c.at, MESSAGE.c.id)
             .limit(limit)
             .with_for_update(skip_locked=True)
@@ -168,6 +171,7 @@ def _claim_batch(workshop: Workshop, at: datetime, limit: int, summary: Summary)
                 _mark(connection, [letter.message_id], MessageStatus.FAILED, letter.failed, at, summary)
             for reference in letter.faults:
                 summary.fail(reference, "not_in_message")
+        _put_off(connection, found)
         sendable = sorted((letter for letter in found if letter.envelope), key=lambda letter: letter.message_id)
         leases = [
             {
@@ -183,6 +187,18 @@ def _claim_batch(workshop: Workshop, at: datetime, limit: int, summary: Summary)
     return sendable
 
 
+def _put_off(connection: Connection, found: Sequence[Letter]) -> None:
+    """Leave what came in quiet hours in the queue until they are over."""
+    quiet = [{"b_id": letter.message_id, "v_from": letter.quiet_until} for letter in found if letter.quiet_until]
+    if quiet:
+        connection.execute(_PUT_OFF, quiet)
+
+
+_PUT_OFF = (
+    update(MESSAGE)
+    .where(MESSAGE.c.id == bindparam("b_id"))
+    .values(status=MessageStatus.QUEUED.value, send_from=bindparam("v_from"), leased_by=None, leased_until=None)
+)
 _LEASE = (
     update(MESSAGE)
     .where(MESSAGE.c.id == bindparam("b_id"))

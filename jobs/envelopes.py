@@ -18,6 +18,7 @@ from actions.webhooks import EVENT, WEBHOOK
 from actions.writing import DEADLINE, HANDOFF, NOTIFICATION, PARTICIPATION, PLACEMENT
 from core.clock import BRUSSELS
 from jobs.contacts import Chosen, Contacts
+from jobs.delays import chased, hangs, owing
 from jobs.invitations import session_of, still_so
 from models import EditionRevision, table_of
 from models.around import AROUND, COMPANY, IFC, RECEIVER, RETURNED, SCHOOL
@@ -97,6 +98,7 @@ class Letter:
     failed: str = ""  # the kind of the fault, when nothing of it can be written
     faults: tuple[str, ...] = ()  # participations left out because something is wrong with them, by reference
     packets: tuple[str, ...] = ()  # what it hands over, as it was fixed
+    quiet_until: datetime | None = None  # it came in quiet hours, which end then
 
 
 def letters(connection: Connection, messages: Sequence[Row[Any]], at: datetime) -> list[Letter]:
@@ -116,6 +118,8 @@ def _letter(desk: "_Desk", message: Row[Any], notifications: Sequence[Row[Any]])
     true = [row for row in notifications if desk.still_true(kind, row)]
     if not true:
         return Letter(message.id, None, None, "no_longer_true")
+    if (until := desk.quiet_until(true[0])) > desk.at:
+        return Letter(message.id, None, None, quiet_until=until)
     chosen = desk.contacts.choose(Role(message.role), message.party_id, message.organisation_id)
     if chosen is None:
         return Letter(message.id, None, None, "nobody_to_write_to")
@@ -141,6 +145,11 @@ class _Desk:
         ifc_id = next((row.ifc_id for row in self.rows.values()), None)
         self.contacts = Contacts(connection, self.today, ifc_id)
 
+    def quiet_until(self, notification: Row[Any]) -> datetime:
+        """Return when the quiet hours of the edition are over; the moment itself outside them."""
+        rules = rules_for(self.connection, self.rows[notification.participation_id].revision_id)
+        return rules.calendar.may_send_from(self.at)
+
     def still_true(self, kind: Kind, notification: Row[Any]) -> bool:
         """Tell whether the message is still worth sending: the act it asks for is still owed."""
         row, spec = self.rows[notification.participation_id], CATALOGUE[kind]
@@ -150,6 +159,8 @@ class _Desk:
             Subject.RETURN: row.returned,
         }.get(spec.about or Subject.PARTICIPATION, row.state)
         meant = spec.is_true_in(str(status)) and _is_meant(kind, row)
+        if spec.figures:
+            meant = hangs(row, notification)
         if kind is Kind.HANDOFF_OFFERED and notification.organisation_id != row.institute_id:
             return False  # it went to another meanwhile, whose packet is not theirs to see
         return meant and still_so(self.connection, kind, notification, row.transfer_session_id, self.at)
@@ -230,7 +241,16 @@ class _Desk:
             session=session_of(self.connection, kind, notification),
             answered=row.answers_on is not None,
             to_be_seen=row.drawn_on is not None and row.interview_on is None,
+            owing=owing(row, notification) if CATALOGUE[kind].figures else None,
+            days_late=self._days_late(row, notification) if CATALOGUE[kind].figures else 0,
         )
+
+    def _days_late(self, row: Row[Any], notification: Row[Any]) -> int:
+        """Return the days since an act was due: since the first alert of its rule, or since it was first spoken of."""
+        table, state, rule = chased(row, notification)
+        key = RuleKey(table.subject, state, rule)
+        day = self._escalation_day(row.id, key, rules_for(self.connection, row.revision_id))
+        return max(0, (self.today - (day or notification.at.astimezone(BRUSSELS).date())).days)
 
     def _contact(self, kind: Kind, row: Row[Any]) -> Contact | None:
         """Return whom the reader would call: the company that hosts, the officer in charge, the person who is late."""
@@ -392,6 +412,7 @@ _PEOPLE = select(
     RETURNED.c.status.label("returned"),
     RETURNED.c.because.label("because_returned"),
     IFC.c.id.label("ifc_id"),
+    IFC.c.name.label("ifc"),
 ).select_from(
     AROUND.outerjoin(
         _BEFORE,

@@ -36,13 +36,14 @@ def has_work(workshop: Workshop, job: str, at: datetime) -> bool:
     if job in _NEED_THE_KEY and not workshop.seal_key:
         return False
     with workshop.engine.connect().execution_options(read_only=True) as connection:
+        if job == delivery.JOB:
+            return delivery.has_work(connection, at, workshop.wall())
         if job in _BY_THE_WALL:
             return _BY_THE_WALL[job](connection, workshop.wall())
         return _PROBES[job](connection, at)
 
 
 _BY_THE_WALL = {
-    delivery.JOB: delivery.has_work,
     webhooks.JOB: webhooks.has_work,
     sweeping.JOB: sweeping.has_work,
 }

@@ -12,8 +12,11 @@ from actions.people import CONTACT, PARTY
 from actions.places import SESSION
 from actions.sessions import TRANSFER_SESSION
 from actions.writing import DEADLINE, HANDOFF, PARTICIPATION, PLACEMENT
+from models import Message, table_of
 from models.around import AROUND, RECEIVER, RETURNED
-from states.names import Role
+from states.names import MessageStatus, Role
+
+MESSAGE = table_of(Message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +126,7 @@ def next_due(connection: Connection, after: datetime) -> datetime | None:
         select(func.min(PARTICIPATION.c.look_at)),
         select(func.min(OFFER.c.look_at)),
         select(func.min(HANDOFF.c.look_at)),
+        select(func.min(MESSAGE.c.send_from)).where(MESSAGE.c.status == MessageStatus.QUEUED.value),
     )
     moments = [moment for probe in probes if (moment := connection.execute(probe).scalar()) is not None]
     return max(min(moments), after) if moments else None

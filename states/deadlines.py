@@ -7,7 +7,7 @@ their own.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 
 from states.names import Anchor, DeadlineStatus, StepAction, Subject
@@ -15,25 +15,32 @@ from states.process import Process, StateSpec
 from states.rules import RuleKey, Rules, Step
 from states.snapshot import Snapshot
 
-_RELAYS = (Subject.HANDOFF, Subject.RETURN)
 PLACE_RULE = "place"  # the one rule that stands only while there is no confirmed place
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """One rule as it hangs now; `day` is the local date it counts from, None while unknown."""
+class Hung:
+    """One step as it hangs now; `day` is the local date it counts from, None while unknown."""
 
-    state: str
+    step: Step
     anchor: Anchor
     day: date | None
-    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One rule as it hangs now: its steps, and the basin whose working days count."""
+
+    state: str
+    steps: tuple[Hung, ...]
+    basin: str = ""
 
     def same_as(self, other: "Standing | None") -> bool:
         """Tell whether the rule goes on unchanged (a rule that counts from the entry starts anew with each entry)."""
         return (
             other is not None
-            and (self.anchor, self.day, self.steps) == (other.anchor, other.day, other.steps)
-            and (self.anchor is not Anchor.ENTRY or self.state == other.state)
+            and (self.steps, self.basin) == (other.steps, other.basin)
+            and (self.state == other.state or all(hung.anchor is not Anchor.ENTRY for hung in self.steps))
         )
 
 
@@ -48,7 +55,10 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """One step to be written; `due_at` is UTC, None while the anchor is unknown (status `WAITING`)."""
+    """One step to be written; `due_at` is UTC, None while the anchor is unknown (status `WAITING`).
+
+    `extension`: working days that IFC granted, in `due_at`.
+    """
 
     subject: Subject
     state: str
@@ -57,13 +67,22 @@ class Opened:
     anchor: Anchor
     due_at: datetime | None
     status: DeadlineStatus
+    extension: int = 0
 
 
 def standing(process: Process, rules: Rules, seen: Snapshot, entered: date) -> Mapping[str, Standing]:
-    """Return the rules that hang on the subject as it is seen; `entered` is the local day of an entry."""
+    """Return the rules that hang on the subject as it is seen; `entered` is the local day of its entry there."""
     return _standing(
-        process, rules, seen.state_of(process.subject), seen.placed, seen.first_day, seen.last_day, entered
+        process,
+        rules,
+        seen.state_of(process.subject),
+        seen.placed,
+        (seen.first_day, seen.last_day, entered),
+        seen.basin,
     )
+
+
+_Days = tuple[date | None, date | None, date]
 
 
 @lru_cache(maxsize=4096)  # a batch has few of them
@@ -72,16 +91,21 @@ def _standing(
     rules: Rules,
     state: str,
     placed: bool,  # noqa: FBT001 - a key of the cache
-    first_day: date | None,
-    last_day: date | None,
-    entered: date,
+    known: _Days,
+    basin: str,
 ) -> Mapping[str, Standing]:
-    days = {Anchor.ENTRY: entered, Anchor.FIRST_DAY: first_day, Anchor.LAST_DAY: last_day}
+    first_day, last_day, entered = known
+    days = {**rules.anchors, Anchor.ENTRY: entered, Anchor.FIRST_DAY: first_day, Anchor.LAST_DAY: last_day}
     return {
-        rule: Standing(state, anchor, days[anchor] if anchor in days else rules.anchors[anchor], steps)
+        rule: Standing(state, tuple(_hung(step, anchor, days) for step in steps), basin)
         for rule, anchor, steps in _ladders(process, rules, state)
         if not (rule == PLACE_RULE and placed)
     }
+
+
+def _hung(step: Step, anchor: Anchor, days: Mapping[Anchor, date | None]) -> Hung:
+    own = step.anchor or anchor
+    return Hung(step, own, days[own])
 
 
 @lru_cache(maxsize=256)
@@ -96,24 +120,25 @@ def changes(
     process: Process, rules: Rules, before: Snapshot, after: Snapshot, at: datetime, acts: frozenset[str]
 ) -> tuple[list[Ended], list[Opened]]:
     """Compare what hung before with what hangs after; `acts` are the triggers pulled in between."""
-    if process.subject in _RELAYS and before.state_of(process.subject) == after.state_of(process.subject):
-        return [], []
     today = rules.calendar.local_day(at)
-    old = standing(process, rules, before, today)
-    new = standing(process, rules, after, today)
+    stays = before.state_of(process.subject) == after.state_of(process.subject)
+    since = before.since_of(process.subject)
+    entered = today if since is None else rules.calendar.local_day(since)
+    old = standing(process, rules, before, entered)
+    new = standing(process, rules, after, entered if stays else today)
     met = _met(process, before, after, acts)
     ended = [
         Ended(process.subject, rule, DeadlineStatus.MET if rule in met else DeadlineStatus.CLOSED)
         for rule, was in old.items()
         if not was.same_as(new.get(rule))
     ]
-    opened = [
+    opening = [
         step
         for rule, hangs in new.items()
         if not hangs.same_as(old.get(rule))
-        for step in _steps(process.subject, rule, hangs, rules, at)
+        for step in opened(process.subject, rule, hangs, rules, at)
     ]
-    return ended, opened
+    return ended, opening
 
 
 def _met(process: Process, before: Snapshot, after: Snapshot, acts: frozenset[str]) -> frozenset[str]:
@@ -122,19 +147,22 @@ def _met(process: Process, before: Snapshot, after: Snapshot, acts: frozenset[st
     return frozenset(met | ({PLACE_RULE} if after.placed else set()))
 
 
-def _steps(subject: Subject, rule: str, hangs: Standing, rules: Rules, at: datetime) -> Iterator[Opened]:
-    for number, step in enumerate(hangs.steps):
-        due_at = None if hangs.day is None else due(hangs.day, step, rules)
-        yield Opened(subject, hangs.state, rule, number, hangs.anchor, due_at, _first_status(step, due_at, at))
+def opened(
+    subject: Subject, rule: str, hangs: Standing, rules: Rules, at: datetime, extension: int = 0
+) -> Iterator[Opened]:
+    """Yield the steps of a rule that begins to hang at a moment; `extension`: working days beyond the ladder."""
+    for number, (step, anchor, day) in enumerate((hung.step, hung.anchor, hung.day) for hung in hangs.steps):
+        due_at = None if day is None else due(day, step, rules, hangs.basin, extension)
+        status = _first_status(step, due_at, at)
+        yield Opened(subject, hangs.state, rule, number, anchor, due_at, status, extension)
 
 
 @lru_cache(maxsize=4096)
-def due(day: date, step: Step, rules: Rules) -> datetime:
-    """Return the instant (UTC) at which a step falls due, counted from its anchor's local day."""
-    calendar = rules.calendar
-    if step.working_days:
-        return calendar.moment(calendar.shift(day, step.offset))
-    return calendar.moment(date.fromordinal(day.toordinal() + step.offset))
+def due(day: date, step: Step, rules: Rules, basin: str = "", extension: int = 0) -> datetime:
+    """Return the instant (UTC) at which a step falls due, counted from a local day on the calendar of a basin."""
+    calendar = rules.calendar_of(basin)
+    falls = calendar.shift(day, step.offset) if step.working_days else day + timedelta(days=step.offset)
+    return calendar.moment(calendar.shift(falls, extension) if extension else falls)
 
 
 def _first_status(step: Step, due_at: datetime | None, at: datetime) -> DeadlineStatus:

@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import time
 from zoneinfo import ZoneInfo
 
@@ -19,7 +19,7 @@ from core.workdays import Calendar, days_between
 from states.edition_checks import inconsistencies
 from states.edition_evaluation import questions_of, sample_of
 from states.edition_faults import innermost, problem_of
-from states.edition_parts import EditionFile, OrganisationPart, StepPart, routes_of_part
+from states.edition_parts import EditionFile, HolidayPart, OrganisationPart, StepPart, routes_of_part
 from states.names import Anchor, Subject
 from states.rules import Route, RuleKey, Rules, Step
 
@@ -29,6 +29,7 @@ __all__ = [
     "OrganisationPart",
     "content_hash",
     "differences",
+    "normal",
     "read_edition",
     "routes_of",
     "rules_of",
@@ -66,30 +67,54 @@ def read_edition(data: bytes, name: str) -> EditionFile:
 def rules_of(content: str) -> Rules:
     """Return the rules of a stored revision (canonical JSON)."""
     edition = EditionFile.model_validate_json(content)
-    closures = (
-        day for holiday in edition.calendar.school_holidays for day in days_between(holiday.first, holiday.last)
-    )
     return Rules(
         edition=edition.code,
         process=edition.process,
-        calendar=Calendar(frozenset(closures), ZoneInfo("Europe/Brussels"), time.fromisoformat(edition.calendar.hour)),
+        calendar=_calendar(edition, edition.calendar.school_holidays),
         half_days=edition.immersion.half_days,
         min_half_days=edition.immersion.min_half_days,
-        anchors={Anchor.PLACEMENT_CUTOFF: edition.cutoffs.placement, Anchor.CLOSING: edition.closes},
+        anchors={
+            Anchor.ALLOCATION: edition.cutoffs.allocation,
+            Anchor.PLACEMENT_CUTOFF: edition.cutoffs.placement,
+            Anchor.CLOSING: edition.closes,
+        },
         ladder=dict(_ladders(edition)),
         routes=tuple(routes_of(edition)),
         allocation=edition.cutoffs.allocation,
         questions=questions_of(edition),
         sample=sample_of(edition),
         basins={basin.code: basin.name for basin in edition.basins},
+        calendars={
+            basin.code: _calendar(edition, basin.school_holidays)
+            for basin in edition.basins
+            if basin.school_holidays is not None
+        },
+        committee=edition.committee.code,
     )
 
 
+def _calendar(edition: EditionFile, school_holidays: Sequence[HolidayPart]) -> Calendar:
+    closures = (day for holiday in school_holidays for day in days_between(holiday.first, holiday.last))
+    quiet = edition.calendar.quiet
+    hours = None if quiet is None else (time.fromisoformat(quiet.first), time.fromisoformat(quiet.last))
+    hour = time.fromisoformat(edition.calendar.hour)
+    return Calendar(frozenset(closures), ZoneInfo("Europe/Brussels"), hour, hours)
+
+
 def differences(old: str, new: str) -> list[str]:
-    """Say what changed between two contents, one line a key: `key: before -> after`."""
-    before, after = dict(_flat(json.loads(old))), dict(_flat(json.loads(new)))
+    """Say what changed between two contents, one line a key: `key: before -> after`.
+
+    Both are read as of today: a key that an older revision could not have stands there with its default.
+    """
+    before, after = (dict(_flat(json.loads(normal(content)))) for content in (old, new))
     keys = sorted({*before, *after})
-    return [f"{k}: {before.get(k, '-')} -> {after.get(k, '-')}" for k in keys if before.get(k) != after.get(k)]
+    changed = [k for k in keys if (k in before, before.get(k)) != (k in after, after.get(k))]
+    return [f"{k}: {before.get(k, '-')} -> {after.get(k, '-')}" for k in changed]
+
+
+def normal(content: str) -> str:
+    """Return a stored content as it would be stored today."""
+    return EditionFile.model_validate_json(content).canonical()
 
 
 def _flat(value: object, path: str = "") -> Iterator[tuple[str, object]]:
@@ -111,7 +136,8 @@ def _ladders(edition: EditionFile) -> Iterator[tuple[RuleKey, tuple[Step, ...]]]
 
 
 def _step(part: StepPart) -> Step:
-    return Step(part.offset, part.unit == "working_days", part.do, part.audience, part.message)
+    alone = part.digest is False
+    return Step(part.offset, part.unit == "working_days", part.do, part.audience, part.message, part.anchor, alone)
 
 
 def routes_of(edition: EditionFile) -> Iterator[Route]:

@@ -1,6 +1,6 @@
 """What no single value of an edition file shows: names that do not exist, overlaps, gaps, dates out of order."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING
 from core.errors import Problem
 from states.edition_evaluation import bad_evaluation
 from states.edition_faults import twice
-from states.edition_parts import EditionFile, LadderPart, OrganisationPart, StepPart, routes_of_part
-from states.names import HandoffStatus, Role, StepAction, Subject
+from states.edition_parts import (
+    EditionFile,
+    HolidayPart,
+    LadderPart,
+    OrganisationPart,
+    StepPart,
+    routes_of_part,
+)
+from states.names import Anchor, Audience, HandoffStatus, Kind, Role, State, StepAction, Subject
 from states.process import Process
 from states.routing import overlap
 from states.tables import HANDOFF, PARTICIPATION_PROCESSES, RETURN
@@ -19,7 +26,6 @@ if TYPE_CHECKING:
 
 _LONGEST_HOLIDAY_DAYS = 100
 _FIRST_YEAR, _LAST_YEAR = 2000, 2100
-_WRITTEN_TO = (Role.TEACHER, Role.DIRECTOR, Role.COMPANY, Role.INSTITUTE, Role.COORDINATOR)
 
 
 def inconsistencies(edition: EditionFile) -> Iterator[Problem]:
@@ -54,12 +60,21 @@ def _dates_out_of_order(edition: EditionFile) -> Iterator[Problem]:
     for earlier, later in pairwise(keys):
         if dates[earlier] > dates[later]:
             yield _order(later, dates[later], f"{earlier} = {dates[earlier]}")
-    for number, holiday in enumerate(edition.calendar.school_holidays):
+    yield from _bad_holidays("calendar", edition.calendar.school_holidays)
+    for number, basin in enumerate(edition.basins):
+        yield from _bad_holidays(f"basins[{number}]", basin.school_holidays or ())
+    quiet = edition.calendar.quiet
+    if quiet is not None and quiet.first == quiet.last:
+        yield _order("calendar.quiet.last", quiet.last, f"first = {quiet.first}")
+
+
+def _bad_holidays(key: str, holidays: Sequence[HolidayPart]) -> Iterator[Problem]:
+    for number, holiday in enumerate(holidays):
         if holiday.first > holiday.last:
-            yield _order(f"calendar.school_holidays[{number}].last", holiday.last, f"first = {holiday.first}")
+            yield _order(f"{key}.school_holidays[{number}].last", holiday.last, f"first = {holiday.first}")
         elif (holiday.last - holiday.first).days > _LONGEST_HOLIDAY_DAYS:
             last = date.fromordinal(holiday.first.toordinal() + _LONGEST_HOLIDAY_DAYS)
-            yield _order(f"calendar.school_holidays[{number}].last", holiday.last, f"≤ {last}")
+            yield _order(f"{key}.school_holidays[{number}].last", holiday.last, f"≤ {last}")
 
 
 def _order(key: str, value: object, bound: object) -> Problem:
@@ -131,19 +146,48 @@ def _bad_state(process: Process, state: str, rules: Mapping[str, LadderPart], ke
     if state not in open_states:
         yield Problem("edition_unknown_state", column=key, value=state, params={"allowed": open_states})
         return
-    known = tuple(process.states[state].rules)
+    known = process.states[state].rules
     for rule, ladder in rules.items():
         if rule not in known:
-            yield Problem("edition_unknown_rule", column=f"{key}.{rule}", value=rule, params={"allowed": known})
-        for number, (step, later) in enumerate(pairwise(ladder.steps)):
-            if step.do not in _TELLS or (step.unit == later.unit and step.offset > later.offset):
-                column = f"{key}.{rule}.steps[{number + 1}]"
-                bound = f"steps[{number}] = {step.offset} {step.unit}, {step.do}"
-                yield _order(column, f"{later.offset} {later.unit}, {later.do}", bound)
+            yield Problem("edition_unknown_rule", column=f"{key}.{rule}", value=rule, params={"allowed": tuple(known)})
+            continue
+        yield from _bad_ladder(ladder, f"{key}.{rule}")
         for number, step in enumerate(ladder.steps):
-            yield from _bad_step(process.subject, state, step, f"{key}.{rule}.steps[{number}]")
+            column = f"{key}.{rule}.steps[{number}]"
+            yield from _bad_step(process.subject, state, step, column)
+            yield from _bad_anchor(process.subject, state, known[rule], step, column)
 
 
+def _bad_ladder(ladder: LadderPart, key: str) -> Iterator[Problem]:
+    """Yield steps out of order, after an expiry, said twice, and alerts that climb down to whom they came from."""
+    for number, (step, later) in enumerate(pairwise(ladder.steps)):
+        same = (step.unit, step.anchor) == (later.unit, later.anchor)
+        if step.do not in _TELLS or (same and step.offset > later.offset):
+            bound = f"steps[{number}] = {step.offset} {step.unit}, {step.do}"
+            yield _order(f"{key}.steps[{number + 1}]", f"{later.offset} {later.unit}, {later.do}", bound)
+    highest = 0
+    for number, step in enumerate(ladder.steps):
+        if step in ladder.steps[:number]:
+            other = f"steps[{ladder.steps.index(step)}]"
+            yield Problem("edition_step_twice", column=f"{key}.steps[{number}]", params={"other": other})
+        if step.do is not StepAction.ESCALATE or step.audience is None:
+            continue
+        rung = _CHAIN.get(step.audience, 0)
+        if rung < highest:
+            allowed = tuple(audience for audience, above in _CHAIN.items() if above >= highest)
+            column = f"{key}.steps[{number}].audience"
+            yield Problem("edition_ladder_cycle", column=column, value=step.audience, params={"allowed": allowed})
+        highest = max(highest, rung)
+
+
+# How far up the chain an audience stands: an alert goes up, or stays, and never comes back to whom it speaks of.
+_CHAIN: Mapping[Audience, int] = {
+    Audience.OWNER: 0,
+    Audience.STAND_IN: 1,
+    Audience.RESPONSIBLE: 2,
+    Audience.COORDINATOR: 3,
+    Audience.COMMITTEE: 4,
+}
 _TELLS = (StepAction.REMIND, StepAction.ESCALATE)
 
 # What may end what: an expiry is an act of the table, which has it only there.
@@ -155,17 +199,44 @@ _ENDS: Mapping[tuple[Subject, str], tuple[StepAction, ...]] = {
 
 def _bad_step(subject: Subject, state: str, step: StepPart, key: str) -> Iterator[Problem]:
     tells = step.do in _TELLS
-    if tells and step.audience is None:
+    if (tells or step.digest) and step.audience is None:
         yield Problem("edition_missing_key", column=f"{key}.audience")
-    if tells and step.audience not in {None, *_WRITTEN_TO}:
-        audiences = {"allowed": _WRITTEN_TO}
-        yield Problem("edition_unknown_audience", column=f"{key}.audience", value=str(step.audience), params=audiences)
     if tells and step.message is None:
         yield Problem("edition_missing_key", column=f"{key}.message")
-    if not tells and (step.audience or step.message):
-        column = f"{key}.{'audience' if step.audience else 'message'}"
-        yield Problem("edition_unknown_key", column=column, params={"allowed": ("offset", "unit", "do")})
+    given = next((name for name in ("audience", "message", "digest") if getattr(step, name) is not None), None)
+    if not tells and given:
+        column = f"{key}.{given}"
+        yield Problem("edition_unknown_key", column=column, params={"allowed": ("offset", "unit", "do", "anchor")})
+    if tells and (step.audience is Audience.COMMITTEE) != (step.message is Kind.COMMITTEE_DELAYS):
+        allowed = (Kind.COMMITTEE_DELAYS if step.audience is Audience.COMMITTEE else Audience.COMMITTEE,)
+        name = "message" if step.audience is Audience.COMMITTEE else "audience"
+        code = f"edition_unknown_{name}"
+        yield Problem(code, column=f"{key}.{name}", value=str(getattr(step, name)), params={"allowed": allowed})
+    if step.audience is Audience.COMMITTEE and step.digest is False:
+        yield Problem("edition_bad_value", column=f"{key}.digest", value="false", params={"allowed": ("true",)})
     ends = _ENDS.get((subject, state if subject is Subject.HANDOFF else ""), ())
     if not tells and step.do not in ends:
-        allowed = (*_TELLS, *ends)
-        yield Problem("edition_bad_value", column=f"{key}.do", value=step.do, params={"allowed": allowed})
+        allowed_acts = (*_TELLS, *ends)
+        yield Problem("edition_bad_value", column=f"{key}.do", value=step.do, params={"allowed": allowed_acts})
+
+
+_COMPANY_DAYS = (Anchor.FIRST_DAY, Anchor.LAST_DAY)
+_EDITION_DAYS = (Anchor.ALLOCATION, Anchor.PLACEMENT_CUTOFF, Anchor.CLOSING)
+_AFTER_THE_COMPANY = (State.IMMERSED, State.TRANSFERRED)
+
+
+def _bad_anchor(subject: Subject, state: str, anchor: Anchor, step: StepPart, key: str) -> Iterator[Problem]:
+    """Yield anchors that are never known in a state, and offsets that fall before anybody can be in it."""
+    allowed: tuple[Anchor, ...] = (Anchor.ENTRY, *_COMPANY_DAYS, *_EDITION_DAYS)
+    if subject is Subject.PARTICIPATION and state == State.REGISTERED:
+        allowed = (Anchor.ENTRY, *_EDITION_DAYS)  # nobody has a place before the approval, hence no day
+    if anchor is Anchor.CLOSING:
+        allowed = (Anchor.CLOSING,)
+    own = step.anchor or anchor
+    if own not in allowed:
+        yield Problem("edition_bad_value", column=f"{key}.anchor", value=own, params={"allowed": allowed})
+        return
+    after = subject is not Subject.PARTICIPATION or state in _AFTER_THE_COMPANY
+    if step.offset < 0 and (own is Anchor.ENTRY or (after and own in _COMPANY_DAYS)):
+        params = {"anchor": own}
+        yield Problem("edition_before_state", column=f"{key}.offset", value=str(step.offset), params=params)

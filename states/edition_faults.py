@@ -21,15 +21,29 @@ from states.edition_parts import (
     OrganisationPart,
     PreparationPart,
     QuestionPart,
+    QuietPart,
     RoutePart,
     SamplePart,
     StepPart,
 )
-from states.names import Education, Kind, Network, ParticipantKind, QuestionKind, Role, State, StepAction, Stratum
+from states.names import (
+    Anchor,
+    Audience,
+    Education,
+    Kind,
+    Network,
+    ParticipantKind,
+    QuestionKind,
+    Role,
+    State,
+    StepAction,
+    Stratum,
+)
 
 _AUDIENCES = {"audience": "edition_unknown_audience", "message": "edition_unknown_message"}
 _CHOICES: Mapping[str, type[StrEnum]] = {
-    "audience": Role,
+    "audience": Audience,
+    "anchor": Anchor,
     "role": Role,
     "message": Kind,
     "do": StepAction,
@@ -69,6 +83,8 @@ def problem_of(fault: Any) -> Problem:  # noqa: ANN401 - pydantic's own dictiona
 _EXAMPLES = {
     "url": "https://…",
     "hour": "08:00",
+    "quiet.first": "20:00",
+    "quiet.last": "07:00",
     "code": "2018-2019",
     "email": "prenom.nom@ecole.example",
     "questions.code": "useful_in_class",
@@ -116,6 +132,7 @@ _PARTS: Mapping[str, type[BaseModel]] = {
     "cutoffs": CutoffsPart,
     "calendar": CalendarPart,
     "school_holidays": HolidayPart,
+    "quiet": QuietPart,
     "basins": BasinPart,
     "ifc": OrganisationPart,
     "committee": OrganisationPart,

@@ -18,7 +18,19 @@ from pydantic import (
 )
 
 from core.addresses import is_address
-from states.names import Education, Kind, Network, ParticipantKind, QuestionKind, Role, State, StepAction, Stratum
+from states.names import (
+    Anchor,
+    Audience,
+    Education,
+    Kind,
+    Network,
+    ParticipantKind,
+    QuestionKind,
+    Role,
+    State,
+    StepAction,
+    Stratum,
+)
 from states.rules import Route
 
 _NO_CONTROL = r"^[^\x00-\x1f\x7f]*$"
@@ -90,29 +102,43 @@ class HolidayPart(Part):
     last: Day
 
 
+Hour = Annotated[StrictStr, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+
+
+class QuietPart(Part):
+    """The local hours in which nothing is sent: from one (included) to the other (excluded), over midnight or not."""
+
+    first: Hour
+    last: Hour
+
+
 class CalendarPart(Part):
     """The calendar; public holidays are known, school holidays are given."""
 
-    hour: Annotated[StrictStr, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "08:00"
+    hour: Hour = "08:00"
     school_holidays: tuple[HolidayPart, ...] = ()
+    quiet: QuietPart | None = None
 
 
 class BasinPart(Part):
-    """A geographic basin with its collective training days."""
+    """A geographic basin with its collective training days; school holidays of its own replace the edition's."""
 
     code: Text
     name: Text
     collective_days: tuple[Day, ...] = ()
+    school_holidays: tuple[HolidayPart, ...] | None = None
 
 
 class StepPart(Part):
-    """One rung of a ladder."""
+    """One rung of a ladder. `digest`: whether its message shares an envelope; its kind's habit, if not given."""
 
     offset: Annotated[StrictInt, Field(ge=-_MAX_OFFSET_DAYS, le=_MAX_OFFSET_DAYS)]
     unit: Literal["working_days", "days"]
     do: StepAction
-    audience: Role | None = None
+    audience: Audience | None = None
     message: Kind | None = None
+    anchor: Anchor | None = None
+    digest: StrictBool | None = None
 
 
 class LadderPart(Part):

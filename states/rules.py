@@ -6,7 +6,7 @@ from datetime import date
 from typing import NamedTuple
 
 from core.workdays import Calendar
-from states.names import Anchor, Education, Kind, Network, ParticipantKind, Role, StepAction, Subject
+from states.names import Anchor, Audience, Education, Kind, Network, ParticipantKind, StepAction, Subject
 from states.questionnaire import Question
 from states.sampling import SampleRule
 
@@ -21,13 +21,19 @@ class RuleKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One rung: `offset` counts from the anchor's local date, in working days or calendar days, negative before it."""
+    """One rung: `offset` counts from the anchor's local date, in working days or calendar days, negative before it.
+
+    Without an anchor of its own it counts from that of its rule, which the process table names. `alone`: its message
+    goes by itself, where others of its kind share one.
+    """
 
     offset: int
     working_days: bool
     do: StepAction
-    audience: Role | None = None
+    audience: Audience | None = None
     message: Kind | None = None
+    anchor: Anchor | None = None
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,10 @@ class Route:
 
 @dataclass(frozen=True, eq=False)
 class Rules:
-    """One edition revision as decisions see it. `cutoffs` and days are local dates."""
+    """One edition revision as decisions see it. Days are local dates.
+
+    `calendars` are those of the basins whose school holidays differ from the edition's; `committee` is a code.
+    """
 
     edition: str
     process: str
@@ -67,10 +76,16 @@ class Rules:
     questions: tuple[Question, ...] = ()
     sample: SampleRule | None = None
     basins: Mapping[str, str] = field(default_factory=dict)
+    calendars: Mapping[str, Calendar] = field(default_factory=dict)
+    committee: str = ""
 
     def basin(self, code: str) -> str:
         """Return the name of a geographic basin; what stands there, for one that the edition does not define."""
         return self.basins.get(code, code)
+
+    def calendar_of(self, basin: str) -> Calendar:
+        """Return the working days of a geographic basin: the edition's, unless its own school holidays differ."""
+        return self.calendars.get(basin, self.calendar)
 
     def routes_for(self, network: str | None, education: str | None, kind: str, day: date) -> tuple[Route, ...]:
         """Return the routes meant for somebody on a local day; only where there is one is there an answer."""

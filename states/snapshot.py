@@ -16,7 +16,8 @@ class Snapshot:
     `sent_back`: this return follows one that IFC declined; `transfer_session` is the id of the one invited to. Days are
     local dates of the programme; `half_days` is the presence recorded so far, None while nothing is. `relations` are
     the roles that the actor holds towards this participation. `drawn_on`: drawn into the sample that is evaluated in
-    person, and still in it.
+    person, and still in it. `since`, `handoff_since` and `returned_since`: when the participation and its latest rounds
+    came to where they stand. `basin` is the code of the one whose calendar holds.
     """
 
     state: str = START
@@ -33,6 +34,16 @@ class Snapshot:
     sent_back: bool = False
     transfer_session: int | None = None
     drawn_on: date | None = None
+    basin: str = ""
+    since: datetime | None = None
+    handoff_since: datetime | None = None
+    returned_since: datetime | None = None
+
+    def since_of(self, subject: Subject) -> datetime | None:
+        """Return since when the participation, its latest handoff or return stands where it stands, if known."""
+        if subject is Subject.PARTICIPATION:
+            return self.since
+        return self.handoff_since if subject is Subject.HANDOFF else self.returned_since
 
     def state_of(self, subject: Subject) -> str:
         """Return where the participation, its latest placement, handoff or return stands."""

@@ -113,6 +113,8 @@ def test_approval_writes_its_rows_and_no_others(world: World) -> None:
         "role": "teacher",
         "party_id": new["party_id"],
         "organisation_id": None,
+        "level": "first",
+        "alone": False,
         "rule": "approve",
         "seq": 2,
         "at": APPROVED_AT,

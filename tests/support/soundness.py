@@ -2,8 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
@@ -15,9 +14,12 @@ from states.deadlines import due
 from states.deadlines import standing as standing_rules
 from states.decide import OPEN_HANDOFF
 from states.guards import ON_THE_PATH, SEAT_HELD, WAITING_STATES
-from states.names import Anchor, FactKind, HandoffStatus, State, Subject
+from states.names import FactKind, HandoffStatus, State, Subject
 from states.tables import process_for
 from tests.support.worlds import World
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 SESSION = table_of(TransferSession)
 TABLES = [table_of(model) for model in (Participation, Placement, Handoff, Deadline, Waiting, JournalEntry)]
@@ -81,7 +83,7 @@ def assert_sound(world: World) -> None:
         _assert_places_agree(stands, own_rows["placement"], entries)
         _assert_handoffs_agree(stands, own_rows["handoff"])
         _assert_invited_by_who_is_in_charge(stands, sessions)
-        _assert_deadlines_hang(stands, own_rows["deadline"], entries)
+        _assert_deadlines_hang(stands, own_rows["deadline"])
         assert [e["at"] for e in entries] == sorted(e["at"] for e in entries)
         if own_rows["waiting"]:
             assert stands.row.state in WAITING_STATES
@@ -124,22 +126,23 @@ def _assert_invited_by_who_is_in_charge(stands: Seen, sessions: Mapping[int, int
     assert in_charge or snapshot.facts.keys().isdisjoint({FactKind.ATTENDANCE, FactKind.NOTE})
 
 
-def _assert_deadlines_hang(stands: Seen, deadlines: list[dict[str, Any]], entries: list[dict[str, Any]]) -> None:
+def _assert_deadlines_hang(stands: Seen, deadlines: list[dict[str, Any]]) -> None:
     """Open are those that hang on where things stand, and no others; those that fired keep their place."""
-    moments = {entry["seq"]: entry["at"] for entry in entries}
     current: dict[tuple[str, str], int] = {}
     for row in deadlines:
         hanging = row["subject"], row["rule"]
         current[hanging] = max(current.get(hanging, 0), row["generation"])
+    granted = {(row["subject"], row["rule"], row["generation"]): row["extension"] for row in deadlines}
     expected: dict[tuple[str, str, int, int], datetime | None] = {}
     found: dict[tuple[str, str, int, int], datetime | None] = {}
+    rules, snapshot = stands.rules, stands.snapshot
     for process in (stands.process, process_for(Subject.HANDOFF, ""), process_for(Subject.RETURN, "")):
-        for rule, hangs in standing_rules(process, stands.rules, stands.snapshot, date.min).items():
+        entered = rules.calendar.local_day(snapshot.since_of(process.subject) or stands.row.since)
+        for rule, hangs in standing_rules(process, rules, snapshot, entered).items():
             generation = current.get((process.subject, rule), 0)
-            entered = stands.rules.calendar.local_day(moments[generation])
-            day = entered if hangs.anchor is Anchor.ENTRY else hangs.day
-            for number, step in enumerate(hangs.steps):
-                due_at = None if day is None else due(day, step, stands.rules)
+            extension = granted.get((process.subject, rule, generation), 0)
+            for number, hung in enumerate(hangs.steps):
+                due_at = None if hung.day is None else due(hung.day, hung.step, rules, hangs.basin, extension)
                 expected[process.subject.value, rule, number, generation] = due_at
     for row in deadlines:
         key = row["subject"], row["rule"], row["step"], row["generation"]

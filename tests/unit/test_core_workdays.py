@@ -112,3 +112,50 @@ def test_local_day_changes_at_local_midnight(moment: datetime, day: date) -> Non
 )
 def test_days_between_holds_both_ends(first: date, last: date, days: list[date]) -> None:
     assert list(days_between(first, last)) == days
+
+
+QUIET = Calendar(frozenset(), BRUSSELS, time(8), (time(20), time(7)))
+
+
+def local(text: str, fold: int = 0) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=BRUSSELS, fold=fold).astimezone(UTC)
+
+
+@pytest.mark.parametrize(
+    ("moment", "from_"),
+    [
+        ("2019-01-16 19:59:59", None),
+        ("2019-01-16 20:00", "2019-01-17 07:00"),
+        ("2019-01-17 00:00", "2019-01-17 07:00"),
+        ("2019-01-17 06:59:59", "2019-01-17 07:00"),
+        ("2019-01-17 07:00", None),
+        ("2019-01-17 12:00", None),
+        ("2018-12-31 23:00", "2019-01-01 07:00"),
+        ("2019-03-30 23:00", "2019-03-31 07:00"),  # the clock goes forward in this night
+        ("2018-10-27 23:00", "2018-10-28 07:00"),  # and back in this one
+    ],
+)
+def test_what_comes_in_quiet_hours_leaves_at_their_end(moment: str, from_: str | None) -> None:
+    assert QUIET.may_send_from(local(moment)) == local(from_ or moment)
+
+
+def test_quiet_hours_of_a_night_last_as_long_as_the_night() -> None:
+    """Eleven hours; ten when the clock goes forward, twelve when it goes back."""
+    nights = [local(f"{day} 20:00") for day in ("2019-01-16", "2019-03-30", "2018-10-27")]
+
+    hours = [(QUIET.may_send_from(night) - night).total_seconds() / 3600 for night in nights]
+
+    assert hours == [11, 10, 12]
+
+
+def test_quiet_hours_by_day_and_those_that_a_clock_change_touches() -> None:
+    noon = Calendar(frozenset(), BRUSSELS, time(8), (time(12), time(13, 30)))
+    night = Calendar(frozenset(), BRUSSELS, time(8), (time(1), time(2, 30)))
+    again = local("2018-10-28 02:10", fold=1)  # ten past two for the second time
+
+    assert noon.may_send_from(local("2019-01-16 12:10")) == local("2019-01-16 13:30")
+    assert noon.may_send_from(local("2019-01-16 13:30")) == local("2019-01-16 13:30")
+    assert night.may_send_from(local("2018-10-28 01:30")) == local("2018-10-28 02:30")
+    assert night.may_send_from(again) == local("2018-10-28 02:30", fold=1)
+    assert night.may_send_from(local("2019-03-31 01:30")) == local("2019-03-31 03:30")  # 02:30 does not exist
+    assert CALENDAR.may_send_from(local("2019-01-16 23:00")) == local("2019-01-16 23:00")

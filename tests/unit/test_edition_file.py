@@ -12,7 +12,7 @@ import pytest
 
 from core.errors import InvalidFile, Problem
 from states.edition import EditionFile, content_hash, differences, read_edition, rules_of
-from states.names import Anchor, Education, Kind, Network, Role, StepAction, Subject
+from states.names import Anchor, Audience, Education, Kind, Network, StepAction, Subject
 from states.rules import Route, RuleKey, Step
 from states.tables import HANDOFF, PROCESS_2014, PROCESS_2018
 
@@ -383,7 +383,7 @@ def test_deadlines_of_another_shape_are_refused_by_their_key(value: str) -> None
         ("[immersion]", "[immersion]\nhours = 8", ("half_days", "min_half_days")),
         ("[cutoffs]", "[cutoffs]\nhours = 8", ("allocation", "placement")),
         ('name = "Toussaint",', 'name = "Toussaint", days = 5,', ("name", "first", "last")),
-        ("[[basins]]", "[[basins]]\nzone = 1", ("code", "name", "collective_days")),
+        ("[[basins]]", "[[basins]]\nzone = 1", ("code", "name", "collective_days", "school_holidays")),
         ("[ifc]", "[ifc]\nzone = 1", ("code", "name", "contacts")),
         (
             '{ first_name = "G",',
@@ -395,7 +395,11 @@ def test_deadlines_of_another_shape_are_refused_by_their_key(value: str) -> None
             "[[routes]]\nzone = 1",
             ("network", "education", "institute", "status", "kinds", "first", "last"),
         ),
-        ("{ offset = 5,", "{ zone = 1, offset = 5,", ("offset", "unit", "do", "audience", "message")),
+        (
+            "{ offset = 5,",
+            "{ zone = 1, offset = 5,",
+            ("offset", "unit", "do", "audience", "message", "anchor", "digest"),
+        ),
         ("closing.steps = [", "closing.zone = 1\nclosing.steps = [", ("steps",)),
         ('process = "2018"', 'process = "2021"', ("2018", "2014")),
         ('institute = "CECAFOC"', 'institute = "CECAFOX"', ("CECAFOC", "FCC")),
@@ -437,14 +441,75 @@ def test_fault_says_what_is_allowed_there(old: str, new: str, allowed: tuple[str
     assert problem.params["allowed"] == allowed
 
 
-@pytest.mark.parametrize("audience", ["committee", "system"])
-def test_audience_that_nobody_writes_to_is_refused(audience: str) -> None:
-    """The committee reads figures, never personal data, and the system reads no mail."""
-    found = faults(changed('audience = "director"', f'audience = "{audience}"'))
+FIRST_STEP = "deadlines.participation.registered.approval.steps[0]"
 
-    assert found == [
-        ("edition_unknown_audience", "deadlines.participation.registered.approval.steps[0].audience", audience)
-    ]
+
+def test_audience_that_nobody_writes_to_is_refused() -> None:
+    """The system reads no mail."""
+    found = faults(changed('audience = "director"', 'audience = "system"'))
+
+    assert found == [("edition_unknown_audience", f"{FIRST_STEP}.audience", "system")]
+
+
+def test_committee_reads_figures_and_nobody_else_does() -> None:
+    named = faults(changed('audience = "director"', 'audience = "committee"'))
+    in_figures = faults(changed('message = "approval_reminder"', 'message = "committee_delays"'))
+    told = 'audience = "committee", message = "committee_delays"'
+    one_by_one = faults(changed('audience = "director", message = "approval_reminder"', f"{told}, digest = false"))
+
+    assert named == [("edition_unknown_message", f"{FIRST_STEP}.message", "approval_reminder")]
+    assert in_figures == [("edition_unknown_audience", f"{FIRST_STEP}.audience", "director")]
+    assert one_by_one == [("edition_bad_value", f"{FIRST_STEP}.digest", "false")]
+    assert read(changed('audience = "director", message = "approval_reminder"', told)).code == "2030-2031"
+
+
+@pytest.mark.parametrize(
+    ("steps", "found"),
+    [
+        ("{A}, {A}", [("edition_step_twice", "steps[1]", "")]),
+        ("{C}, {R}", [("edition_ladder_cycle", "steps[1].audience", "responsible")]),
+        ("{R}, {S}", [("edition_ladder_cycle", "steps[1].audience", "stand_in")]),
+        ("{A}, {S}, {R}, {C}, {M}", []),
+        ("{C}, {L}", []),
+        ('{ offset = -1, unit = "days", do = "lapse" }', [("edition_before_state", "steps[0].offset", "-1")]),
+        ('{ offset = -1, unit = "days", do = "lapse", anchor = "allocation" }', []),
+        ('{ offset = 1, unit = "days", do = "lapse", anchor = "first_day" }',
+         [("edition_bad_value", "steps[0].anchor", "first_day")]),
+        ('{ offset = 1, unit = "days", do = "lapse", anchor = "moon" }',
+         [("edition_bad_value", "steps[0].anchor", "moon")]),
+        ('{ offset = 1, unit = "days", do = "remind", digest = true, message = "approval_reminder" }',
+         [("edition_missing_key", "steps[0].audience", "")]),
+        ('{ offset = 1, unit = "days", do = "lapse", digest = true }',
+         [("edition_missing_key", "steps[0].audience", ""), ("edition_unknown_key", "steps[0].digest", "")]),
+        ('{ offset = 1, unit = "days", do = "remind", audience = "nobody", message = "approval_reminder" }',
+         [("edition_unknown_audience", "steps[0].audience", "nobody")]),
+        ('{ offset = 1, unit = "days", do = "remind", audience = "owner", message = "shout" }',
+         [("edition_unknown_message", "steps[0].message", "shout")]),
+    ],
+)  # fmt: skip
+def test_ladder_that_cannot_work_is_refused(steps: str, found: list[tuple[str, str, str]]) -> None:
+    """A is a reminder; S, R, C and M are alerts to a stand-in, a responsible, IFC and the committee; L is an expiry."""
+    kinds = {
+        "A": ("remind", 1, "owner", "approval_reminder"),
+        "S": ("escalate", 2, "stand_in", "approval_reminder"),
+        "R": ("escalate", 2, "responsible", "approval_reminder"),
+        "C": ("escalate", 2, "coordinator", "approval_overdue"),
+        "M": ("escalate", 3, "committee", "committee_delays"),
+    }
+    for name, (do, offset, audience, message) in kinds.items():
+        step = f'{{ offset = {offset}, unit = "days", do = "{do}", audience = "{audience}", message = "{message}" }}'
+        steps = steps.replace(f"{{{name}}}", step)
+    steps = steps.replace("{L}", '{ offset = 9, unit = "days", do = "lapse" }')
+    start = PAGE.index("approval.steps = [")
+    end = PAGE.index("]", start)
+
+    text = f"{PAGE[:start]}approval.steps = [{steps}{PAGE[end:]}"
+
+    before = "deadlines.participation.registered.approval."
+    if found:
+        assert faults(text) == [(code, before + key, value) for code, key, value in found]
+    else:
+        assert read(text).code == "2030-2031"
 
 
 def test_route_that_overlaps_itself_is_refused() -> None:
@@ -609,7 +674,11 @@ def test_rules_hold_what_the_file_says(path: Path) -> None:
 
     assert (rules.edition, rules.process) == (raw["code"], raw["process"])
     assert (rules.half_days, rules.min_half_days) == (raw["immersion"]["half_days"], raw["immersion"]["min_half_days"])
-    assert rules.anchors == {Anchor.PLACEMENT_CUTOFF: raw["cutoffs"]["placement"], Anchor.CLOSING: raw["closes"]}
+    assert rules.anchors == {
+        Anchor.ALLOCATION: raw["cutoffs"]["allocation"],
+        Anchor.PLACEMENT_CUTOFF: raw["cutoffs"]["placement"],
+        Anchor.CLOSING: raw["closes"],
+    }
     assert rules.allocation == raw["cutoffs"]["allocation"]
     assert {(r.network, r.education): (r.institute, r.to_confirm) for r in rules.routes} == {
         (route["network"], education): (route["institute"], route["status"] == "to_confirm")
@@ -639,7 +708,7 @@ def test_rules_of_the_page_are_these() -> None:
     assert rules.calendar.closures == {date(2030, 10, 28 + n) for n in range(4)} | {date(2030, 11, 1)}
     assert (str(rules.calendar.zone), rules.calendar.hour) == ("Europe/Brussels", time(8))
     assert rules.ladder[RuleKey(Subject.PARTICIPATION, "registered", "approval")] == (
-        Step(5, working_days=True, do=StepAction.REMIND, audience=Role.DIRECTOR, message=Kind.APPROVAL_REMINDER),
+        Step(5, working_days=True, do=StepAction.REMIND, audience=Audience.DIRECTOR, message=Kind.APPROVAL_REMINDER),
         Step(40, working_days=False, do=StepAction.LAPSE),
     )
 
@@ -768,10 +837,20 @@ def test_differences_are_in_the_order_of_their_keys() -> None:
 def test_difference_is_never_empty_for_other_content() -> None:
     """Else `init` would call a changed file unchanged."""
     before = json.loads(read(PAGE).canonical())
-    before["basins"][0]["collective_days"] = []
-    after = {**before, "basins": [{**before["basins"][0], "collective_days": ["-"]}]}
+    before["institutes"][0]["contacts"][0]["phone"] = "-"
+    after = json.loads(json.dumps(before))
+    after["institutes"][0]["contacts"].append(before["institutes"][0]["contacts"][0])
 
-    assert differences(json.dumps(before), json.dumps(after)) != []
+    assert "institutes[0].contacts[1].phone: - -> -" in differences(json.dumps(before), json.dumps(after))
+
+
+def test_revision_stored_before_a_key_existed_does_not_differ_by_it() -> None:
+    """Else every edition would be called changed after an upgrade."""
+    stored = json.loads(read(PAGE).canonical())
+    del stored["calendar"]["quiet"]
+    del stored["basins"][0]["school_holidays"]
+
+    assert differences(json.dumps(stored), read(PAGE).canonical()) == []
 
 
 def test_address_with_two_names_is_refused_with_both_places() -> None:

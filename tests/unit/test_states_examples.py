@@ -15,6 +15,7 @@ from core.workdays import Calendar, days_between
 from states.decide import Decision, decide
 from states.names import (
     Anchor,
+    Audience,
     Education,
     FactKind,
     HandoffStatus,
@@ -43,55 +44,57 @@ CALENDAR = Calendar(frozenset(days_between(date(2019, 3, 4), date(2019, 3, 8))),
 
 _ENDING = (Step(0, working_days=False, do=StepAction.LAPSE),)
 _PLACING = (
-    Step(-15, working_days=True, do=StepAction.ESCALATE, audience=Role.COORDINATOR, message=Kind.PLACE_OVERDUE),
+    Step(-15, working_days=True, do=StepAction.ESCALATE, audience=Audience.COORDINATOR, message=Kind.PLACE_OVERDUE),
     Step(0, working_days=False, do=StepAction.CANCEL),
 )
 
 
-def ladder(remind: int, escalate: int, audience: Role, reminder: Kind, overdue: Kind) -> tuple[Step, ...]:
+def ladder(remind: int, escalate: int, audience: Audience, reminder: Kind, overdue: Kind) -> tuple[Step, ...]:
     """A reminder, then an escalation to IFC, so many working days from the anchor."""
     return (
         Step(remind, working_days=True, do=StepAction.REMIND, audience=audience, message=reminder),
-        Step(escalate, working_days=True, do=StepAction.ESCALATE, audience=Role.COORDINATOR, message=overdue),
+        Step(escalate, working_days=True, do=StepAction.ESCALATE, audience=Audience.COORDINATOR, message=overdue),
     )
 
 
 _OWN_RULES: Mapping[tuple[Subject, str, str], tuple[Step, ...]] = {
     (Subject.PARTICIPATION, "registered", "approval"): (
-        *ladder(5, 10, Role.DIRECTOR, Kind.APPROVAL_REMINDER, Kind.APPROVAL_OVERDUE),
+        *ladder(5, 10, Audience.DIRECTOR, Kind.APPROVAL_REMINDER, Kind.APPROVAL_OVERDUE),
         Step(40, working_days=True, do=StepAction.LAPSE),
     ),
     (Subject.PARTICIPATION, "director_approved", "preparation"): ladder(
-        -7, -3, Role.TEACHER, Kind.PREPARATION_REMINDER, Kind.PREPARATION_OVERDUE
+        -7, -3, Audience.TEACHER, Kind.PREPARATION_REMINDER, Kind.PREPARATION_OVERDUE
     ),
     (Subject.PARTICIPATION, "prepared", "observation"): ladder(
-        -7, -3, Role.COMPANY, Kind.OBSERVATION_REMINDER, Kind.OBSERVATION_OVERDUE
+        -7, -3, Audience.COMPANY, Kind.OBSERVATION_REMINDER, Kind.OBSERVATION_OVERDUE
     ),
     (Subject.PARTICIPATION, "prepared", "presence"): ladder(
-        2, 7, Role.COMPANY, Kind.PRESENCE_REMINDER, Kind.PRESENCE_OVERDUE
+        2, 7, Audience.COMPANY, Kind.PRESENCE_REMINDER, Kind.PRESENCE_OVERDUE
     ),
     (Subject.PARTICIPATION, "observed", "presence"): ladder(
-        2, 7, Role.COMPANY, Kind.PRESENCE_REMINDER, Kind.PRESENCE_OVERDUE
+        2, 7, Audience.COMPANY, Kind.PRESENCE_REMINDER, Kind.PRESENCE_OVERDUE
     ),
     (Subject.HANDOFF, "to_route", "routing"): ladder(
-        3, 8, Role.COORDINATOR, Kind.HANDOFF_TO_ROUTE, Kind.HANDOFF_OVERDUE
+        3, 8, Audience.COORDINATOR, Kind.HANDOFF_TO_ROUTE, Kind.HANDOFF_OVERDUE
     ),
     (Subject.HANDOFF, "held", "completion"): ladder(
-        2, 5, Role.COORDINATOR, Kind.HANDOFF_TO_ROUTE, Kind.HANDOFF_OVERDUE
+        2, 5, Audience.COORDINATOR, Kind.HANDOFF_TO_ROUTE, Kind.HANDOFF_OVERDUE
     ),
     (Subject.HANDOFF, "offered", "acceptance"): ladder(
-        5, 10, Role.INSTITUTE, Kind.HANDOFF_REMINDER, Kind.HANDOFF_OVERDUE
+        5, 10, Audience.INSTITUTE, Kind.HANDOFF_REMINDER, Kind.HANDOFF_OVERDUE
     ),
     (Subject.HANDOFF, "accepted", "transfer"): ladder(
-        20, 30, Role.INSTITUTE, Kind.TRANSFER_REMINDER, Kind.TRANSFER_OVERDUE
+        20, 30, Audience.INSTITUTE, Kind.TRANSFER_REMINDER, Kind.TRANSFER_OVERDUE
     ),
     (Subject.RETURN, "to_route", "completion"): ladder(
-        5, 10, Role.INSTITUTE, Kind.RETURN_REMINDER, Kind.RETURN_OVERDUE
+        5, 10, Audience.INSTITUTE, Kind.RETURN_REMINDER, Kind.RETURN_OVERDUE
     ),
-    (Subject.RETURN, "offered", "acceptance"): ladder(2, 3, Role.COORDINATOR, Kind.RETURN_OVERDUE, Kind.RETURN_OVERDUE),
-    (Subject.RETURN, "held", "acceptance"): ladder(2, 10, Role.COORDINATOR, Kind.RETURN_HELD, Kind.RETURN_OVERDUE),
+    (Subject.RETURN, "offered", "acceptance"): ladder(
+        2, 3, Audience.COORDINATOR, Kind.RETURN_OVERDUE, Kind.RETURN_OVERDUE
+    ),
+    (Subject.RETURN, "held", "acceptance"): ladder(2, 10, Audience.COORDINATOR, Kind.RETURN_HELD, Kind.RETURN_OVERDUE),
     (Subject.RETURN, "accepted", "evaluation"): ladder(
-        7, 15, Role.TEACHER, Kind.EVALUATION_REMINDER, Kind.EVALUATION_OVERDUE
+        7, 15, Audience.TEACHER, Kind.EVALUATION_REMINDER, Kind.EVALUATION_OVERDUE
     ),
 }
 
