@@ -331,6 +331,7 @@ def _deadline(row: Row[Any], rules: Rules) -> Document:
         "step": row.step,
         "do": str(step_action(row, rules)),
         "due_at": _iso(row.due_at),
+        "extension": row.extension,
         "status": row.status,
         "ended_at": _iso(row.ended_at),
     }

@@ -148,12 +148,22 @@ def _met(process: Process, before: Snapshot, after: Snapshot, acts: frozenset[st
 
 
 def opened(
-    subject: Subject, rule: str, hangs: Standing, rules: Rules, at: datetime, extension: int = 0
+    subject: Subject,
+    rule: str,
+    hangs: Standing,
+    rules: Rules,
+    at: datetime,
+    extension: int = 0,
+    *,
+    hung_before: bool = False,
 ) -> Iterator[Opened]:
-    """Yield the steps of a rule that begins to hang at a moment; `extension`: working days beyond the ladder."""
+    """Yield the steps of a rule that begins to hang at a moment; `extension`: working days beyond the ladder.
+
+    Where it `hung_before`, and is planned anew, nothing is said a second time: alerts that are past are missed too.
+    """
     for number, (step, anchor, day) in enumerate((hung.step, hung.anchor, hung.day) for hung in hangs.steps):
         due_at = None if day is None else due(day, step, rules, hangs.basin, extension)
-        status = _first_status(step, due_at, at)
+        status = _first_status(step, due_at, at, hung_before=hung_before)
         yield Opened(subject, hangs.state, rule, number, anchor, due_at, status, extension)
 
 
@@ -165,7 +175,7 @@ def due(day: date, step: Step, rules: Rules, basin: str = "", extension: int = 0
     return calendar.moment(calendar.shift(falls, extension) if extension else falls)
 
 
-def _first_status(step: Step, due_at: datetime | None, at: datetime) -> DeadlineStatus:
+def _first_status(step: Step, due_at: datetime | None, at: datetime, *, hung_before: bool) -> DeadlineStatus:
     """Record as missed a step whose moment is past when it is planned, if it would do harm.
 
     A reminder would be stale; a cancellation would undo what somebody has just done knowingly, after the day. Alerts
@@ -173,6 +183,5 @@ def _first_status(step: Step, due_at: datetime | None, at: datetime) -> Deadline
     """
     if due_at is None:
         return DeadlineStatus.WAITING
-    if due_at < at and step.do in {StepAction.REMIND, StepAction.CANCEL}:
-        return DeadlineStatus.MISSED
-    return DeadlineStatus.OPEN
+    harmful = {StepAction.REMIND, StepAction.CANCEL} | ({StepAction.ESCALATE} if hung_before else set())
+    return DeadlineStatus.MISSED if due_at < at and step.do in harmful else DeadlineStatus.OPEN
