@@ -16,7 +16,7 @@ from actions.change import Change
 from actions.journal import JOURNAL
 from actions.occasion import Actor, Occasion
 from actions.people import PARTY
-from actions.reading import Seen, in_its_time, read, read_rows, seen
+from actions.reading import Seen, in_its_time, on_latest, read, read_rows, seen
 from actions.writing import PARTICIPATION, write
 from core.errors import LostRace, ProductError, Refused
 from states.decide import decide
@@ -67,6 +67,8 @@ def apply(connection: Connection, reference: str, request: Request, actor: Actor
         return before
     if request.trigger in {Trigger.REINSTATE, Trigger.CORRECT}:
         not_erased(connection, stands)
+    if request.trigger is Trigger.REINSTATE:
+        stands = on_latest(connection, stands)
     change = decided(stands, request, actor, occasion, content)
     write(connection, [change])
     return applied(change)

@@ -160,6 +160,13 @@ def keep_revision(
     return int(connection.execute(insert(REVISION).values(values).returning(REVISION.c.id)).scalar_one())
 
 
+def keep_people_of(connection: Connection, edition: Current, file: EditionFile) -> None:
+    """Bring title, organisations and contacts up to date with a new file of an edition."""
+    _retire_contacts(connection, EditionFile.model_validate_json(edition.content), file)
+    connection.execute(update(EDITION).where(EDITION.c.id == edition.id).values(title=file.title))
+    _keep_organisations(connection, file)
+
+
 def _keep_organisations(connection: Connection, file: EditionFile) -> None:
     for kind, part in _parts(file):
         organisation_id = keep_organisation(connection, kind, part.code, part.name)

@@ -5,18 +5,20 @@ old one never is, and what the new one would have said before today is not said 
 another state, plans the rule anew, without the extension: it was granted for what stood then.
 """
 
+import json
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from actions.apply import Applied, Request, applied, content_of, done_before, not_too_long
 from actions.change import Change
+from actions.journal import JOURNAL
 from actions.occasion import Actor, Occasion
 from actions.reading import Seen, in_its_time, read
 from actions.writing import DEADLINE, write
 from core.errors import Refused
-from states.deadlines import Ended, Opened, Standing, opened, standing
+from states.deadlines import Alert, Ended, Opened, Standing, alert_of, opened, standing
 from states.decide import Pulled
 from states.names import Anchor, DeadlineStatus, Role, StepAction, Subject, Trigger
 from states.process import Process
@@ -57,8 +59,7 @@ def extend(connection: Connection, reference: str, asked: Extension, actor: Acto
     content = content_of(reference, request, actor)
     stands = read(connection, reference, actor)
     if before := done_before(connection, key, content):
-        table, _ = _hanging(stands, rule)
-        return Extended(before, rule, _granted(connection, stands, table.subject, rule), ())
+        return Extended(before, rule, _data_of(connection, stands, before)["extension"], ())
     if actor.role is not Role.COORDINATOR or actor.role not in stands.snapshot.relations:
         raise Refused("not_yours", state=stands.row.state, role=actor.role)
     in_its_time(stands, occasion)
@@ -66,10 +67,11 @@ def extend(connection: Connection, reference: str, asked: Extension, actor: Acto
         raise Refused("reason_given", state=stands.row.state, trigger=Trigger.EXTEND)
     not_too_long(request.reason)
     table, hangs = _hanging(stands, rule)
-    extension = _granted(connection, stands, table.subject, rule) + days
+    so_far, given = _so_far(connection, stands, table.subject, rule, hangs)
+    extension = so_far + days
     if not 0 < days <= extension <= MOST_DAYS:
         raise Refused("too_long_an_extension", state=stands.row.state, value=days, most=MOST_DAYS)
-    steps = tuple(opened(table.subject, rule, hangs, stands.rules, occasion.at, extension, hung_before=True))
+    steps = tuple(opened(table.subject, rule, hangs, stands.rules, occasion.at, extension, given))
     ahead = _ahead(stands, hangs, steps, occasion)
     state = stands.snapshot.state_of(table.subject)
     change = Change(
@@ -105,15 +107,28 @@ def _hanging(stands: Seen, rule: str) -> tuple[Process, Standing]:
     return known[rule]
 
 
-def _granted(connection: Connection, stands: Seen, subject: Subject, rule: str) -> int:
-    """Return the working days granted so far to a rule as it hangs now."""
+def _so_far(
+    connection: Connection, stands: Seen, subject: Subject, rule: str, hangs: Standing
+) -> tuple[int, frozenset[Alert]]:
+    """Return the working days granted so far to a rule as it hangs now, and the alerts given under it."""
     mine = (
         DEADLINE.c.participation_id == stands.row.id,
         DEADLINE.c.subject == subject.value,
         DEADLINE.c.rule == rule,
     )
-    query = select(DEADLINE.c.extension).where(*mine).order_by(DEADLINE.c.generation.desc()).limit(1)
-    return connection.execute(query).scalar() or 0
+    latest = select(func.max(DEADLINE.c.generation)).where(*mine).scalar_subquery()
+    query = select(DEADLINE.c.step, DEADLINE.c.status, DEADLINE.c.extension).where(*mine)
+    rows = connection.execute(query.where(DEADLINE.c.generation == latest)).all()
+    fired = (row.step for row in rows if row.status in {DeadlineStatus.FIRED, DeadlineStatus.MISSED})
+    given = frozenset(alert_of(hangs.steps[step].step) for step in fired)
+    return max((row.extension for row in rows), default=0), given
+
+
+def _data_of(connection: Connection, stands: Seen, done: Applied) -> dict[str, int]:
+    """Return what an extension done before wrote in the journal."""
+    entry = (JOURNAL.c.chain == "participation", JOURNAL.c.chain_id == stands.row.id, JOURNAL.c.seq == done.seq)
+    known: dict[str, int] = json.loads(connection.execute(select(JOURNAL.c.data).where(*entry)).scalar_one())
+    return known
 
 
 def _ahead(

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, Engine, and_, bindparam, select
+from sqlalchemy import Connection, Engine, and_, bindparam, func, select
 
 from actions.occasion import Actor, Occasion
 from core.errors import NotFound, Refused
@@ -208,6 +208,20 @@ def seen(connection: Connection, row: Stands, actor: Actor) -> Seen:
         row.returned_since,
     )
     return Seen(row, snapshot, rules_for(connection, row.revision_id), PARTICIPATION_PROCESSES[row.definition])
+
+
+def on_latest(connection: Connection, seen: Seen) -> Seen:
+    """Return a participation under the edition's latest rules, if they are for its process: whoever comes back.
+
+    What was changed while they were away holds for them too.
+    """
+    revision = table_of(EditionRevision)
+    mine = revision.c.edition_id == seen.row.edition_id
+    latest = connection.execute(select(func.max(revision.c.id)).where(mine)).scalar_one()
+    rules = rules_for(connection, latest)
+    if rules.process != seen.row.definition:
+        return seen
+    return replace(seen, row=seen.row._replace(revision_id=latest), rules=rules)
 
 
 def in_its_time(seen: Seen, occasion: Occasion) -> None:

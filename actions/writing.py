@@ -125,14 +125,17 @@ def _participation_row(change: Change, head: str) -> dict[str, Any]:
     }
 
 
+_CHANGES_RULES = (Trigger.REROUTE, Trigger.REPLAN, Trigger.MIGRATE, Trigger.REINSTATE)
+
+
 def _besides(change: Change) -> dict[str, Any]:
     row, before, after = change.seen.row, change.seen.snapshot, change.after
     values: dict[str, Any] = {}
     for step in change.pulled:
         if name := _COUNTED.get((step.subject, step.trigger)):
             values[name] = values.get(name, getattr(row, name[2:])) + 1
-        if step.trigger is Trigger.REROUTE:
-            values["v_revision_id"] = row.revision_id
+        if step.trigger in _CHANGES_RULES:
+            values |= {"v_revision_id": row.revision_id, "v_definition": row.definition}
     for held, name in _SELDOM.items():
         if (now := getattr(after, held)) != getattr(before, held):
             values[name] = now

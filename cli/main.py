@@ -21,6 +21,7 @@ from cli import (
     journal,
     outbox,
     process,
+    replanning,
     returns,
     routes,
     sessions,
@@ -53,6 +54,7 @@ COMMANDS: dict[str, Command] = {
     "show": show.show,
     "upcoming": upcoming.upcoming,
     "process": process.process,
+    "migrate": replanning.migrate,
     "demo": demo.demo,
     "web": web.web,
 }

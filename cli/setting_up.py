@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli import console
+from cli import console, replanning
 from cli.opening import env_file, read_file, settings_of, sqlite_path, writing
-from cli.options import AsJson, At, Directory, moment, told
+from cli.options import AsJson, At, Directory, Reason, moment, told
 from core.clock import wall_now
+from core.errors import UsageError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -18,14 +19,35 @@ if TYPE_CHECKING:
 
 _MOST_BYTES = 1_000_000
 
+Apply = Annotated[bool, typer.Option("--apply", help=told("apply"))]
+By = Annotated[str, typer.Option("--by", metavar="ROLE:EMAIL", help=told("by_apply"))]
 File = Annotated[Path | None, typer.Argument(metavar="[EDITION.toml]", help=told("edition_file"), show_default=False)]
 
 
-def init(edition: File = None, at: At = None, as_json: AsJson = False, directory: Directory = None) -> None:
+def init(
+    edition: File = None,
+    apply: Apply = False,
+    by: By = "",
+    reason: Reason = "",
+    confirm: replanning.Confirm = None,
+    at: At = None,
+    as_json: AsJson = False,
+    directory: Directory = None,
+) -> None:
     occasion_at = moment(at)
     settings = settings_of(directory)
+    if apply and edition is None:
+        raise UsageError("apply_what")
     file = None if edition is None else _read(edition)  # a faulty file changes nothing at all
     done = _prepare(settings, directory)
+    if file is not None and apply:
+        plan = replanning.apply(settings, file, by, reason, confirm, occasion_at)
+        if as_json:
+            console.document(done | replanning.document(plan, done=confirm is not None))
+        else:
+            last = "replanned" if confirm is not None else "replan_confirm"
+            replanning.tell(plan, last if plan.changes else "replan_nothing", edition)
+        return
     if file is not None:
         done |= _load(settings, file, occasion_at)
     if as_json:

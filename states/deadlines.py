@@ -5,16 +5,17 @@ says which end (and how) and which open. So a withdrawal, a place confirmed, a d
 their own.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 
-from states.names import Anchor, DeadlineStatus, StepAction, Subject
+from states.names import Anchor, Audience, DeadlineStatus, Kind, StepAction, Subject
 from states.process import Process, StateSpec
 from states.rules import RuleKey, Rules, Step
 from states.snapshot import Snapshot
 
+Alert = tuple[Audience | None, Kind | None]
 PLACE_RULE = "place"  # the one rule that stands only while there is no confirmed place
 
 
@@ -154,16 +155,15 @@ def opened(
     rules: Rules,
     at: datetime,
     extension: int = 0,
-    *,
-    hung_before: bool = False,
+    given: Collection[Alert] = (),
 ) -> Iterator[Opened]:
     """Yield the steps of a rule that begins to hang at a moment; `extension`: working days beyond the ladder.
 
-    Where it `hung_before`, and is planned anew, nothing is said a second time: alerts that are past are missed too.
+    Where it hung before and is planned anew, the alerts `given` then are not given again for a day that is past.
     """
     for number, (step, anchor, day) in enumerate((hung.step, hung.anchor, hung.day) for hung in hangs.steps):
         due_at = None if day is None else due(day, step, rules, hangs.basin, extension)
-        status = _first_status(step, due_at, at, hung_before=hung_before)
+        status = _first_status(step, due_at, at, given)
         yield Opened(subject, hangs.state, rule, number, anchor, due_at, status, extension)
 
 
@@ -175,13 +175,19 @@ def due(day: date, step: Step, rules: Rules, basin: str = "", extension: int = 0
     return calendar.moment(calendar.shift(falls, extension) if extension else falls)
 
 
-def _first_status(step: Step, due_at: datetime | None, at: datetime, *, hung_before: bool) -> DeadlineStatus:
+def alert_of(step: Step) -> Alert:
+    """Return what makes two alerts the same one: whom it speaks to, and what it says."""
+    return step.audience, step.message
+
+
+def _first_status(step: Step, due_at: datetime | None, at: datetime, given: Collection[Alert]) -> DeadlineStatus:
     """Record as missed a step whose moment is past when it is planned, if it would do harm.
 
     A reminder would be stale; a cancellation would undo what somebody has just done knowingly, after the day. Alerts
-    still go out, and the end of the edition still comes.
+    still go out, unless they were given before; and the end of the edition still comes.
     """
     if due_at is None:
         return DeadlineStatus.WAITING
-    harmful = {StepAction.REMIND, StepAction.CANCEL} | ({StepAction.ESCALATE} if hung_before else set())
-    return DeadlineStatus.MISSED if due_at < at and step.do in harmful else DeadlineStatus.OPEN
+    again = step.do is StepAction.ESCALATE and alert_of(step) in given
+    harmful = again or step.do in {StepAction.REMIND, StepAction.CANCEL}
+    return DeadlineStatus.MISSED if due_at < at and harmful else DeadlineStatus.OPEN
