@@ -34,12 +34,12 @@ def demo(
     console.note(say("demo_begins", edition=edition, directory=str(directory)))
     with _progress() as progress:
         played = play_demo(directory, edition, seed, progress)
-    figures, stories = _figures(played)
+    figures, stories, outage = _figures(played)
     if as_json:
         places = {"database_url": played.database_url, "mail_dir": str(played.directory / "mail")}
-        console.document({**figures, **places, "seconds": round(played.seconds, 1)})
+        console.document({**figures, "outage": outage, **places, "seconds": round(played.seconds, 1)})
     else:
-        _tell(played, figures, stories)
+        _tell(played, figures, stories, outage)
     return 0
 
 
@@ -63,29 +63,54 @@ def _line(at: datetime, ticks: int) -> None:
         console.note(f"  {console.when(iso(at))}  {say('ticks', count=ticks)}")
 
 
-def _figures(played: "Demo") -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    """Return the document of `status`, and of `show` for each participation worth telling."""
+def _figures(played: "Demo") -> tuple[dict[str, Any], dict[str, dict[str, Any]], dict[str, Any] | None]:
+    """Return the document of `status`, of `show` for each participation worth telling, and what an outage left."""
     from actions.figures import status
     from actions.reports import story
-    from simulation.stories import references_to_tell
+    from simulation.stories import outage_told, references_to_tell
 
     at = played.played.last
     with played.reading() as connection:
         references = references_to_tell(connection, played.cast)
         stories = {name: story(connection, reference, at) for name, reference in references.items()}
-        return status(connection, played.cast.edition, at), stories
+        return status(connection, played.cast.edition, at), stories, outage_told(connection, played.cast)
 
 
-def _tell(played: "Demo", figures: Mapping[str, Any], stories: Mapping[str, Mapping[str, Any]]) -> None:
+def _tell(
+    played: "Demo",
+    figures: Mapping[str, Any],
+    stories: Mapping[str, Mapping[str, Any]],
+    outage: Mapping[str, Any] | None,
+) -> None:
     numbers = {"ticks": played.played.ticks, "acts": played.played.acts, "seconds": round(played.seconds)}
     console.line(say("demo_done", **numbers))
     console.line()
     show_status(figures)
     kinds = [(console.named("kind", kind), count) for kind, count in figures["notifications"].items()]
     console.table(console.heading("notifications"), ("kind", "count"), kinds, ("count",))
+    if outage is not None:
+        _outage(outage)
     for name, story in stories.items():
         _story(name, story)
     _where_to_look(played, next(iter(stories.values()), {}))
+
+
+def _outage(outage: Mapping[str, Any]) -> None:
+    """Tell an outage: what was due meanwhile and caught up, passed over, or done by people before the end of it."""
+    rows = [
+        (
+            console.when(each["due_at"]),
+            why(each["subject"], f"{each['rule']}:{each['step']}"),
+            each["reference"],
+            console.named("deadline_status", status),
+            console.when(each["at"]),
+        )
+        for status, steps in (("fired", outage["caught_up"]), ("missed", outage["missed"]))
+        for each in steps
+    ]
+    title = say("outage", begins=console.when(outage["from"]), ends=console.when(outage["until"]))
+    console.table(title, ("due_at", "rule", "reference", "status", "at"), rows, whole=("due_at", "at"))
+    console.line(say("outage_done", count=outage["done_meanwhile"]))
 
 
 def _story(name: str, story: Mapping[str, Any]) -> None:

@@ -3,10 +3,12 @@
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from importlib.resources import files
 from pathlib import Path
+
+from core.clock import BRUSSELS
 
 
 class Part(StrEnum):
@@ -58,6 +60,7 @@ class Cast:
     people: Mapping[str, Part]
     offers: tuple[OfferPart, ...]
     draws: date | None = None  # the day on which IFC draws the sample
+    outage: tuple[datetime, datetime] | None = None  # no tick runs between these two moments
 
     def part(self, email: str) -> Part:
         """Return what this person plays."""
@@ -81,7 +84,14 @@ def read_cast(edition: str) -> Cast:
         people={person["email"].lower(): Part(person["plays"]) for person in raw.get("people", ())},
         offers=tuple(_offer(part) for part in raw.get("offers", ())),
         draws=raw.get("draws"),
+        outage=_outage(raw["outage"]) if "outage" in raw else None,
     )
+
+
+def _outage(part: Mapping[str, datetime]) -> tuple[datetime, datetime]:
+    """Read the local moments at which an outage begins and ends."""
+    begins, ends = (part[name].replace(tzinfo=BRUSSELS).astimezone(UTC) for name in ("begins", "ends"))
+    return begins, ends
 
 
 def _offer(part: Mapping[str, object]) -> OfferPart:

@@ -105,7 +105,7 @@ class Simulation:
             self.played.ticks += 1
             self.progress(now, self.played.ticks)
             self._look_around(script, now)
-            now = self._next(now, happenings[0][0] if happenings else end, end, rules)
+            now = self._after_outage(self._next(now, happenings[0][0] if happenings else end, end, rules))
         self.tick(end)
         self.played.ticks += 1
         self.played.last = end
@@ -188,6 +188,11 @@ class Simulation:
         if due is not None:
             candidates.append(due)
         return max(min(candidates), now + timedelta(minutes=1))
+
+    def _after_outage(self, moment: datetime) -> datetime:
+        """Return the moment itself, or the end of the outage in which it falls: people act, no tick runs."""
+        begins, ends = self.cast.outage or (moment, moment)
+        return ends if begins <= moment < ends else moment
 
     def _forget_what_no_longer_stands(self) -> None:
         self.agenda = [entry for entry in self.agenda if self.known.get(entry[2].given.reference) == entry[2].given]
