@@ -99,7 +99,9 @@ class Simulation:
         end = rules.calendar.end_of(self.file.closes)
         while now < end and self.played.ticks < _MOST_TICKS:
             while happenings and happenings[0][0] <= now:
-                happenings.pop(0)[1](now)
+                when, happen = happenings.pop(0)
+                self._act_until(when)
+                happen(when)
             self._act_until(now)
             self.tick(now)
             self.played.ticks += 1
