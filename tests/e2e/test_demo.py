@@ -80,6 +80,34 @@ def test_demo_brings_the_edition_to_the_same_end_every_time(played: Played) -> N
     assert (played.status["overdue"], played.status["set_aside"]) == (0, [])
 
 
+def test_outage_of_three_days_is_caught_up_and_what_it_passed_over_is_said(played: Played) -> None:
+    """Two steps of one ladder fell due meanwhile: the last one fires, the other is missed; nobody gets both."""
+    outage = played.status["outage"]
+    caught_up = [(each["reference"], each["rule"], each["step"]) for each in outage["caught_up"]]
+    missed = [(each["reference"], each["rule"], each["step"]) for each in outage["missed"]]
+
+    assert caught_up == [("2018-2019-0066", "acceptance", 0), ("2018-2019-0033", "presence", 1)]
+    assert missed == [("2018-2019-0033", "presence", 0)]
+    assert {each["at"] for each in (*outage["caught_up"], *outage["missed"])} == {outage["until"]}
+    assert outage["done_meanwhile"] > 0
+    said = played.rows(
+        "SELECT n.kind FROM notification n JOIN participation p ON p.id = n.participation_id"
+        " WHERE p.reference = '2018-2019-0033' AND n.kind LIKE 'presence_re%' ORDER BY n.id"
+    )
+    assert said == [("presence_reminder",)]
+
+
+def test_committee_is_told_figures_without_a_name(played: Played) -> None:
+    files = (played.folder / "mail").glob("*.eml")
+    mails = [message_from_bytes(path.read_bytes(), policy=policy.default) for path in files]
+    bodies = [mail.get_body(("plain",)) for mail in mails if "odile.warland" in mail["To"]]
+    texts = [body.get_content() for body in bodies if body is not None]
+
+    names = [row[0] for row in played.rows("SELECT last_name FROM party WHERE email NOT LIKE '%ifc.example'")]
+    assert len(texts) == 2
+    assert [name for name in names if name != "Warland" and any(name in text for text in texts)] == []
+
+
 def test_relay_shows_a_refusal_a_time_out_a_new_route_and_the_return_to_ifc(played: Played) -> None:
     assert played.status["returns"] == {
         "CECAFOC": {"declined": 1, "completed": 29, "closed": 1},
