@@ -8,7 +8,8 @@ asks for one of three (`Level`):
 - stand_in: the next one after the first; where there is none, the responsible. A rung of the ladder, no replacement.
 - responsible: the last person of the list. Where that is the first one again, the functional mailbox; else IFC's desk.
 
-A person is written to at their own address; where that fails, IFC's desk hears it, whatever the level.
+A person is written to at their own address; where that fails, IFC's desk hears it, whatever the level. A teacher's
+organisation is their school: a step that climbs from a teacher asks for its director (`states.audiences`).
 """
 
 from collections.abc import Sequence
