@@ -1,12 +1,12 @@
 """Loading an edition: its file becomes an immutable revision; organisations and contacts are kept up to date."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, and_, func, insert, select, true, update
 
 from actions.journal import JOURNAL, TEXTS, entry_hash, text_hash
 from actions.occasion import Actor, Occasion
@@ -15,6 +15,7 @@ from core.errors import InvalidFile, LostRace, NotFound, Problem, Refused
 from models import Deadline, Edition, EditionRevision, Participation, table_of
 from notifications.catalogue import CATALOGUE, KindSpec
 from states.edition import EditionFile, OrganisationPart, content_hash, differences
+from states.edition_parts import ContactPart
 from states.names import DeadlineStatus, OrganisationKind
 
 EDITION, REVISION, PARTICIPATION = table_of(Edition), table_of(EditionRevision), table_of(Participation)
@@ -135,9 +136,10 @@ def _running(connection: Connection, edition_id: int) -> int:
 def _stored(
     connection: Connection, file: EditionFile, loaded: Loaded, edition_id: int, actor: Actor, occasion: Occasion
 ) -> Loaded:
+    said_before = _said_before(connection, edition_id)
     revision_id = keep_revision(connection, edition_id, loaded.number, file, actor, occasion)
     connection.execute(update(EDITION).where(EDITION.c.id == edition_id).values(title=file.title))
-    _keep_organisations(connection, file)
+    _keep_organisations(connection, file, said_before)
     before = connection.execute(select(EDITION.c.journal_head).where(EDITION.c.id == edition_id)).scalar_one()
     after = content_hash(file.canonical())
     append(connection, edition_id, EditionEntry(revision_id, "load", before[:12], after[:12]), actor, occasion)
@@ -164,10 +166,30 @@ def keep_people_of(connection: Connection, edition: Current, file: EditionFile) 
     """Bring title, organisations and contacts up to date with a new file of an edition."""
     _retire_contacts(connection, EditionFile.model_validate_json(edition.content), file)
     connection.execute(update(EDITION).where(EDITION.c.id == edition.id).values(title=file.title))
-    _keep_organisations(connection, file)
+    _keep_organisations(connection, file, _named(edition.content))
 
 
-def _keep_organisations(connection: Connection, file: EditionFile) -> None:
+_Named = tuple[OrganisationKind, str, ContactPart]
+
+
+def _said_before(connection: Connection, edition_id: int) -> frozenset[_Named]:
+    """Return whom the file named before, as it named them: the edition's last one, else the one loaded last of all."""
+    query = select(REVISION.c.content).order_by((REVISION.c.edition_id == edition_id).desc(), REVISION.c.id.desc())
+    content = connection.execute(query.limit(1)).scalar()
+    return frozenset() if content is None else _named(content)
+
+
+def _named(content: str) -> frozenset[_Named]:
+    file = EditionFile.model_validate_json(content)
+    return frozenset((kind, part.code, contact) for kind, part in _parts(file) for contact in part.contacts)
+
+
+def _keep_organisations(connection: Connection, file: EditionFile, said_before: Collection[_Named]) -> None:
+    """Bring organisations and contacts up to date with the file.
+
+    Whoever was marked by hand as gone or as bouncing stays so, unless the file names them anew or otherwise than
+    before: a file that says again what it said has not heard of it.
+    """
     for kind, part in _parts(file):
         organisation_id = keep_organisation(connection, kind, part.code, part.name)
         renamed = ORGANISATION.c.id == organisation_id
@@ -177,7 +199,12 @@ def _keep_organisations(connection: Connection, file: EditionFile) -> None:
                 contact.email.lower(), contact.first_name, contact.last_name, contact.phone, contact.language
             )
             contact_id = keep_contact(connection, person, contact.role, organisation_id, rank=rank)
-            connection.execute(update(CONTACT).where(CONTACT.c.id == contact_id).values(status="ok"))
+            says_something = (kind, part.code, contact) not in said_before
+            marked = (CONTACT.c.id == contact_id, CONTACT.c.status != "ok")
+            # gone without a day: by a file that named them no more (`_retire_contacts`), never by hand
+            by_a_file = and_(CONTACT.c.status == "gone", CONTACT.c.valid_to.is_(None))
+            undone = true() if says_something else by_a_file
+            connection.execute(update(CONTACT).where(*marked, undone).values(status="ok", valid_to=None))
 
 
 def _parts(file: EditionFile) -> list[tuple[OrganisationKind, OrganisationPart]]:

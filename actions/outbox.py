@@ -41,6 +41,8 @@ def _in_trouble(connection: Connection) -> list[dict[str, Any]]:
             "id": row.id,
             "kind": row.kind,
             "role": row.role,
+            "level": row.level,
+            "stands_in": row.stands_in or None,
             "status": row.status,
             "at": iso(row.at),
             "settled_at": None if row.settled_at is None else iso(row.settled_at),

@@ -3,22 +3,26 @@
 A row is that of `actions.reports`: a participation with its school, its place, its handoff and IFC.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select
+from sqlalchemy import Connection, Row, bindparam
 
-from actions.people import CONTACT, PARTY
+from actions.people import CONTACT
+from actions.reaching import LISTED, Reached, reach
 from core.clock import BRUSSELS, iso
 from states.deadlines import PLACE_RULE
 from states.guards import WAITING_STATES
 from states.names import (
     HandoffStatus,
+    Level,
     OrganisationKind,
     PlacementStatus,
     Role,
+    StandIn,
     State,
     StepAction,
     Subject,
@@ -47,9 +51,8 @@ def with_receiver(row: Row[Any]) -> bool:
     return bool(row.handoff == HandoffStatus.ACCEPTED or row.returned == HandoffStatus.TO_ROUTE)
 
 
-def due(connection: Connection, row: Row[Any], deadlines: Rows, rules: Rules, at: datetime | None) -> list[Document]:
-    """Return who owes which act by when; `at` says who answers, and what is late, at that moment."""
-    contacts = _contacts(connection, row, at)
+def due(row: Row[Any], deadlines: Rows, rules: Rules, contacts: "Contacts", at: datetime | None) -> list[Document]:
+    """Return who owes which act by when; `contacts` say who answers, `at` what is late at that moment."""
     return [_item(row, owed, _by(deadlines, owed, rules), contacts, at) for owed in owing(row)]
 
 
@@ -116,32 +119,38 @@ def step_action(deadline: Row[Any], rules: Rules) -> StepAction:
     return rules.ladder[RuleKey(Subject(deadline.subject), deadline.state, deadline.rule)][number].do
 
 
-_Contacts = dict[tuple[Role, int | None], str]
+_Who = tuple[Role, int | None]
 
 
-def _contacts(connection: Connection, row: Row[Any], at: datetime | None) -> _Contacts:
-    """Return the name of whoever answers first for each organisation concerned, by role."""
+@dataclass(frozen=True, slots=True)
+class Contacts:
+    """Whom messages reach for each organisation concerned, by role; `desk` for those that nobody can be reached of."""
+
+    reached: Mapping[_Who, Reached]
+    desk: Row[Any] | None
+    today: date | None
+
+    def of(self, role: Role, organisation_id: int | None) -> tuple[Row[Any] | None, StandIn | None]:
+        """Return who is written to, and whether they stand in for somebody; (None, None) where nobody is listed."""
+        reached = self.reached.get((role, organisation_id))
+        if reached is None:
+            return None, None
+        return (reached.contact or self.desk, reached.stands_in)
+
+
+def contacts_around(connection: Connection, row: Row[Any], at: datetime | None) -> Contacts:
+    """Return whom messages would reach at a moment (None: whoever is not marked), as `jobs.contacts` would choose."""
     organisations = [each for each in (row.school_id, row.company_id, row.receiver_id, row.ifc_id) if each]
-    first: _Contacts = {}
-    for contact in connection.execute(_ANSWERING, {"organisations": organisations}):
-        if _valid(contact, at):
-            first.setdefault((Role(contact.role), contact.organisation_id), name_of(contact) or contact.address)
-    return first
+    listed: defaultdict[_Who, list[Row[Any]]] = defaultdict(list)
+    for contact in connection.execute(_AROUND, {"organisations": organisations}):
+        listed[Role(contact.role), contact.organisation_id].append(contact)
+    today = None if at is None else at.astimezone(BRUSSELS).date()
+    reached = {who: reach(contacts, Level.FIRST, today) for who, contacts in listed.items()}
+    desk = reached.get((Role.COORDINATOR, row.ifc_id))
+    return Contacts(reached, desk.contact if desk else None, today)
 
 
-_ANSWERING = (
-    select(CONTACT, PARTY.c.first_name, PARTY.c.last_name)
-    .outerjoin(PARTY, PARTY.c.id == CONTACT.c.party_id)
-    .where(CONTACT.c.organisation_id.in_(bindparam("organisations", expanding=True)), CONTACT.c.status == "ok")
-    .order_by(CONTACT.c.rank, CONTACT.c.id)
-)
-
-
-def _valid(contact: Row[Any], at: datetime | None) -> bool:
-    if at is None:
-        return True
-    today = at.astimezone(BRUSSELS).date()
-    return (contact.valid_from or today) <= today <= (contact.valid_to or today)
+_AROUND = LISTED.where(CONTACT.c.organisation_id.in_(bindparam("organisations", expanding=True)))
 
 
 def name_of(row: Any) -> str | None:  # noqa: ANN401 - a row with a first and a last name
@@ -149,17 +158,24 @@ def name_of(row: Any) -> str | None:  # noqa: ANN401 - a row with a first and a 
     return f"{row.first_name or ''} {row.last_name or ''}".strip() or None
 
 
-def _item(row: Row[Any], owed: Owed, by: datetime | None, contacts: _Contacts, at: datetime | None) -> Document:
+def name_at(contact: Any) -> str | None:  # noqa: ANN401 - as above
+    """Return a contact's name; a functional mailbox has its address."""
+    return None if contact is None else name_of(contact) or contact.address
+
+
+def _item(row: Row[Any], owed: Owed, by: datetime | None, contacts: Contacts, at: datetime | None) -> Document:
     organisation_id, organisation = {
         Role.DIRECTOR: (row.school_id, row.school_name),
         Role.COMPANY: (row.company_id, row.company_name),
         Role.INSTITUTE: (row.receiver_id, row.receiver_name),
         Role.COORDINATOR: (row.ifc_id, row.ifc_name),
     }.get(owed.role, (None, None))
+    contact, stands_in = contacts.of(owed.role, organisation_id)
     return {
         "who": str(owed.role),
-        "name": name_of(row) if owed.role is Role.TEACHER else contacts.get((owed.role, organisation_id)),
+        "name": name_of(row) if owed.role is Role.TEACHER else name_at(contact),
         "organisation": organisation,
+        "stands_in": None if stands_in is None else str(stands_in),
         "act": str(owed.act),
         "subject": str(owed.subject),
         "by": None if by is None else iso(by),

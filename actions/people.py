@@ -11,7 +11,7 @@ from actions.occasion import Actor
 from core.errors import NotFound, Refused
 from core.plain import plain
 from models import Contact, Organisation, Party, table_of
-from states.names import OrganisationKind, Role, Trigger
+from states.names import OrganisationKind, Role
 
 _LONGEST_CODE = 48
 
@@ -139,7 +139,11 @@ def keep_contact(
     party_id: int | None = None,
     rank: int | None = None,
 ) -> int:
-    """Return the contact that this person is for an organisation, made if new, after those already there."""
+    """Return the contact that this person is for an organisation, made if new, after those already there.
+
+    Whoever is gone has no place before their successor. One who is known stays as marked: a file that says again what
+    it said does not know that an address bounces.
+    """
     party_id = keep_party(connection, person) if party_id is None else party_id
     same_place = (
         CONTACT.c.organisation_id.is_(None) if organisation_id is None else CONTACT.c.organisation_id == organisation_id
@@ -152,14 +156,29 @@ def keep_contact(
         if rank is not None and known.rank != rank:
             connection.execute(update(CONTACT).where(CONTACT.c.id == known.id).values(rank=rank))
         return int(known.id)
-    last = connection.execute(select(func.max(CONTACT.c.rank)).where(*place)).scalar() if organisation_id else 0
+    return new_contact(connection, person.email, person.language, role, organisation_id, party_id=party_id, rank=rank)
+
+
+def new_contact(
+    connection: Connection,
+    address: str,
+    language: str,
+    role: Role,
+    organisation_id: int | None,
+    *,
+    party_id: int | None,
+    rank: int | None = None,
+) -> int:
+    """Return the id of a new contact, after those already there unless a rank is given; without a party, a mailbox."""
+    here = (CONTACT.c.organisation_id == organisation_id, CONTACT.c.role == role.value, CONTACT.c.status != "gone")
+    last = connection.execute(select(func.max(CONTACT.c.rank)).where(*here)).scalar() if organisation_id else 0
     values = {
         "party_id": party_id,
         "organisation_id": organisation_id,
         "role": role.value,
         "rank": rank or (last or 0) + 1,
-        "language": person.language,
-        "address": person.email,
+        "language": language,
+        "address": address,
     }
     return int(connection.execute(insert(CONTACT).values(values).returning(CONTACT.c.id)).scalar_one())
 
@@ -191,7 +210,7 @@ def receiver_id(connection: Connection, code: str, *also: str) -> int:
     return found
 
 
-def only_ifc(connection: Connection, actor: Actor, trigger: Trigger) -> None:
+def only_ifc(connection: Connection, actor: Actor, trigger: str) -> None:
     """Refuse what is about a whole edition to all but IFC's coordinators. Raises Refused (`wrong_role`)."""
     ifc = select(ORGANISATION.c.id).where(ORGANISATION.c.kind == OrganisationKind.IFC.value)
     if actor.role is not Role.COORDINATOR or connection.execute(ifc).scalar() not in actor.organisations:

@@ -9,16 +9,17 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, case, select
 
 from actions.editions import EDITION
 from actions.evaluation import told
 from actions.figures import status
 from actions.journal import JOURNAL, TEXTS
-from actions.owed import due, name_of, step_action, with_receiver
+from actions.owed import contacts_around, due, name_of, step_action, with_receiver
 from actions.people import CONTACT, ORGANISATION, PARTY
 from actions.reading import rules_for
 from actions.rounds import SENDER, round_of
+from actions.unreachable import unreachable
 from core.clock import iso
 from core.errors import NotFound
 from models import (
@@ -70,6 +71,7 @@ def story(connection: Connection, reference: str, at: datetime | None = None) ->
         raise NotFound("unknown_reference", reference=reference)
     deadlines = connection.execute(_DEADLINES, {"id": row.id}).all()
     rules = rules_for(connection, row.revision_id)
+    contacts = contacts_around(connection, row, at)
     journal = [_entry(each) for each in connection.execute(_JOURNAL, {"id": row.id})]
     return {
         "reference": row.reference,
@@ -79,7 +81,8 @@ def story(connection: Connection, reference: str, at: datetime | None = None) ->
         "since": iso(row.since),
         "owner": row.receiver if with_receiver(row) else row.ifc,
         "owner_name": row.receiver_name if with_receiver(row) else row.ifc_name,
-        "due": due(connection, row, deadlines, rules, at),
+        "due": due(row, deadlines, rules, contacts, at),
+        "unreachable": unreachable(connection, row, contacts),
         "teacher": {"name": name_of(row), "email": row.email, "kind": row.kind, "courses": row.courses},
         "school": None if row.school is None else {"code": row.school, "name": row.school_name},
         "network": row.network,
@@ -219,6 +222,8 @@ _MESSAGES = (
         ORGANISATION.c.name.label("organisation"),
         _CHOSEN.c.first_name.label("chosen_first"),
         _CHOSEN.c.last_name.label("chosen_last"),
+        case((CONTACT.c.party_id.is_(None), CONTACT.c.address)).label("mailbox"),
+        MESSAGE.c.stands_in,
         MESSAGE.c.status,
         MESSAGE.c.settled_at,
         MESSAGE.c.attempts,
@@ -246,8 +251,11 @@ def _message(row: Row[Any]) -> Document:
         "kind": row.kind,
         "about": row.subject,
         "role": row.role,
-        "recipient": chosen or name_of(row) or row.organisation,
+        "recipient": chosen or row.mailbox or name_of(row) or row.organisation,
         "organisation": row.organisation,
+        "level": row.level,
+        "stands_in": row.stands_in or None,
+        "stands_in_for": (row.organisation or name_of(row)) if row.stands_in else None,
         "status": row.status or str(MessageStatus.QUEUED),
         "at": iso(row.at),
         "settled_at": _iso(row.settled_at),

@@ -11,6 +11,7 @@ from cli import (
     acting,
     batches,
     console,
+    contacts,
     demo,
     evaluation,
     extending,
@@ -107,6 +108,10 @@ GROUPS: dict[str, tuple[Command | None, dict[str, Command]]] = {
             "comment": evaluation.comment,
             "results": evaluation.results,
         },
+    ),
+    "contacts": (
+        contacts.listing,
+        {"add": contacts.add, "gone": contacts.gone, "hold": contacts.hold, "back": contacts.back},
     ),
     "outbox": (outbox.outbox, {"retry": outbox.retry}),
     "journal": (None, {"verify": journal.verify}),

@@ -7,6 +7,7 @@ from cli import console
 from cli.opening import reading, settings_of
 from cli.options import AsJson, At, Directory, Reference, moment
 from cli.status import show_set_aside
+from notifications.words import say
 
 Told = Mapping[str, Any]
 
@@ -55,6 +56,23 @@ def _header(told: Told) -> Iterator[tuple[str, str]]:
     yield heading("facts"), ", ".join(_fact(each) for each in told["facts"])
     yield heading("answers"), console.when(told["evaluation"]["answers_on"])
     yield heading("drawn_on"), _seen(told["evaluation"])
+    for each in told["unreachable"]:
+        yield heading("noteworthy"), _unreachable(each)
+
+
+def _unreachable(each: Told) -> str:
+    """Return who cannot be reached, why, and who is written to in their stead."""
+    days = {name: console.when(each[name]) or None for name in ("since", "until")}
+    about = {"person": each["name"], "role": each["role"], "to": each["to"], "how": each["stands_in"]}
+    return say(f"unreachable_{each['why']}", **about, **days)
+
+
+def stood_in(person: str, stands_in: str | None, whom: str | None = None) -> str:
+    """Return who is written to and, where they stand in for somebody, as what and for whom."""
+    if stands_in is None:
+        return person
+    for_whom = f" {console.heading('stands_in_for')} {whom}" if whom else ""
+    return f"{person} ({console.named('stand_in', stands_in)}){for_whom}"
 
 
 def _seen(evaluation: Told) -> str:
@@ -95,13 +113,17 @@ def _due(due: Sequence[Told]) -> None:
     rows = [
         (
             console.named("role", each["who"]),
-            ", ".join(part for part in (each["name"], each["organisation"]) if part),
+            ", ".join(part for part in (_answering(each), each["organisation"]) if part),
             console.trigger_name(each["subject"], each["act"]),
             _by(each),
         )
         for each in due
     ]
     console.table(console.heading("due"), ("owed_by", "person", "action", "by"), rows, whole=("by",))
+
+
+def _answering(due: Told) -> str:
+    return stood_in(due["name"], due["stands_in"]) if due["name"] else ""
 
 
 def _by(due: Told) -> str:
@@ -140,7 +162,7 @@ def _messages(messages: Sequence[Told]) -> None:
         (
             console.when(each["at"]),
             each["subject"] or console.named("kind", each["kind"]),
-            each["recipient"],
+            stood_in(each["recipient"], each["stands_in"], each["stands_in_for"]),
             why(each["about"], each["rule"]),
             console.named("message_status", each["status"]),
         )

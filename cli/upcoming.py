@@ -8,7 +8,7 @@ import typer
 from cli import console
 from cli.opening import database, settings_of
 from cli.options import AsJson, At, Directory, moment, told
-from cli.show import why
+from cli.show import stood_in, why
 from core.errors import UsageError
 
 Days = Annotated[int, typer.Option("--days", metavar="N", help=told("days_ahead"))]
@@ -40,7 +40,7 @@ def _tell(found: Mapping[str, Any]) -> None:
         (
             console.when(each["at"]),
             console.named("kind", each["kind"]),
-            each["to"],
+            stood_in(each["to"], each["stands_in"]),
             _some(each["references"]),
             ", ".join(why(subject, rule) for subject, rule in each["about"]),
         )

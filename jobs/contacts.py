@@ -1,59 +1,70 @@
-"""Who is written to: the first valid contact by rank of a party or an organisation, else IFC's desk in its stead."""
+"""Who is written to: the contact of a party or an organisation that a message asks for, else who stands in for it."""
 
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row
 
-from actions.people import CONTACT, PARTY
-from states.names import Role
+from actions.reaching import Listed, Reached, contacts_of, reach
+from states.names import Level, Role, StandIn
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The contact chosen for a message: its row, and the name to greet."""
+    """The contact chosen for a message: its row, the name to greet, and whether it stands in for somebody ("": no)."""
 
     contact_id: int
     address: str
     name: str
     language: str
     role: Role
+    stands_in: str = ""
 
 
 class Contacts:
-    """The contacts that a batch of messages may choose, each looked up once; `today` is a local day."""
+    """The contacts that a batch of messages may choose, each list looked up once; `today` is a local day."""
 
     def __init__(self, connection: Connection, today: date, ifc_id: int | None) -> None:
         """Nothing is read before somebody is looked for."""
         self.connection, self.today, self.ifc_id = connection, today, ifc_id
-        self.known: dict[tuple[Role, int | None, int | None], Chosen | None] = {}
+        self.known: dict[tuple[Role, int | None, int | None], Listed] = {}
 
-    def choose(self, role: Role, party_id: int | None, organisation_id: int | None) -> Chosen | None:
-        """Return the first valid contact by rank; else IFC's desk, which then sees that somebody cannot be reached."""
-        key = (role, party_id, organisation_id)
-        if key not in self.known:
-            self.known[key] = self.first(role, party_id, organisation_id) or self._desk(role, organisation_id)
-        return self.known[key]
+    def choose(
+        self, role: Role, party_id: int | None, organisation_id: int | None, level: Level = Level.FIRST
+    ) -> Chosen | None:
+        """Return the contact that this level reaches (`actions.reaching`); IFC's desk sees who cannot be reached.
 
-    def _desk(self, role: Role, organisation_id: int | None) -> Chosen | None:
-        """Return IFC's coordinator: in the role asked where IFC itself is the receiver, else as a stand-in."""
-        found = self.first(Role.COORDINATOR, None, self.ifc_id)
-        return replace(found, role=role) if found and organisation_id == self.ifc_id else found
+        None when IFC itself has nobody.
+        """
+        reached = self._reach(role, party_id, organisation_id, Level.FIRST if party_id else level)
+        if reached.contact is not None:
+            return _chosen(reached.contact, role, reached.stands_in or "")
+        if organisation_id == self.ifc_id:  # it is the receiver itself, whatever the role: nobody's stand-in
+            return self._ifc(role, level)
+        desk = self.first(Role.COORDINATOR, None, self.ifc_id)
+        return replace(desk, stands_in=StandIn.DESK) if desk else None
 
     def first(self, role: Role, party_id: int | None, organisation_id: int | None) -> Chosen | None:
         """Return the first contact by rank that may be written to today, if there is one."""
-        place = CONTACT.c.party_id == party_id if party_id else CONTACT.c.organisation_id == organisation_id
-        query = (
-            select(CONTACT, PARTY.c.first_name, PARTY.c.last_name)
-            .outerjoin(PARTY, PARTY.c.id == CONTACT.c.party_id)
-            .where(place, CONTACT.c.role == role.value, CONTACT.c.status == "ok", CONTACT.c.address != "")
-            .where((CONTACT.c.valid_from.is_(None)) | (CONTACT.c.valid_from <= self.today))
-            .where((CONTACT.c.valid_to.is_(None)) | (CONTACT.c.valid_to >= self.today))
-            .order_by(CONTACT.c.rank, CONTACT.c.id)
-            .limit(1)
-        )
-        row = self.connection.execute(query).first()
-        if row is None:
-            return None
-        name = f"{row.first_name or ''} {row.last_name or ''}".strip() or row.address
-        return Chosen(row.id, row.address, name, row.language, role)
+        reached = self._reach(role, party_id, organisation_id, Level.FIRST)
+        return _chosen(reached.contact, role, reached.stands_in or "") if reached.contact is not None else None
+
+    def _ifc(self, role: Role, level: Level) -> Chosen | None:
+        """Return IFC's coordinator of this level, else its first, in the role that was asked."""
+        for each in (level, Level.FIRST):
+            reached = self._reach(Role.COORDINATOR, None, self.ifc_id, each)
+            if reached.contact is not None:
+                return _chosen(reached.contact, role, reached.stands_in or "")
+        return None
+
+    def _reach(self, role: Role, party_id: int | None, organisation_id: int | None, level: Level) -> Reached:
+        key = (role, party_id, organisation_id)
+        if key not in self.known:
+            self.known[key] = contacts_of(self.connection, *key)
+        return reach(self.known[key], level, self.today)
+
+
+def _chosen(contact: Row[Any], role: Role, stands_in: str) -> Chosen:
+    name = f"{contact.first_name or ''} {contact.last_name or ''}".strip() or contact.address
+    return Chosen(contact.id, contact.address, name, contact.language, role, stands_in)

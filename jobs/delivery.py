@@ -93,7 +93,8 @@ def _put_in_envelopes(workshop: Workshop, at: datetime, limit: int) -> bool:
 
 
 # what may share an envelope stands together, the oldest first
-_TOGETHER = [NOTIFICATION.c[name] for name in ("kind", "role", "organisation_id", "party_id", "at", "id")]
+_APART = ("kind", "role", "level", "alone", "organisation_id", "party_id")
+_TOGETHER = [NOTIFICATION.c[name] for name in (*_APART, "at", "id")]
 _CARRY = (
     update(NOTIFICATION)
     .where(NOTIFICATION.c.id == bindparam("b_id"), NOTIFICATION.c.message_id.is_(None))
@@ -104,7 +105,7 @@ _CARRY = (
 def _same_envelope(row: Row[Any]) -> tuple[object, ...]:
     if row.alone or not CATALOGUE[Kind(row.kind)].may_fold:
         return (row.key,)
-    return (row.kind, row.role, row.party_id, row.organisation_id, row.at.astimezone(BRUSSELS).date())
+    return (*(getattr(row, name) for name in _APART), row.at.astimezone(BRUSSELS).date())
 
 
 def _envelope(group: Sequence[Row[Any]], at: datetime) -> dict[str, Any]:
@@ -116,6 +117,7 @@ def _envelope(group: Sequence[Row[Any]], at: datetime) -> dict[str, Any]:
         "role": first.role,
         "party_id": first.party_id,
         "organisation_id": first.organisation_id,
+        "level": first.level,
         "status": MessageStatus.QUEUED.value,
         "at": at,
     }
@@ -177,6 +179,7 @@ def _claim_batch(workshop: Workshop, at: datetime, limit: int, summary: Summary)
             {
                 "b_id": letter.message_id,
                 "v_contact": letter.chosen.contact_id if letter.chosen else None,
+                "v_stands_in": letter.chosen.stands_in if letter.chosen else "",
                 "v_holder": workshop.holder,
                 "v_until": wall + LEASE,
             }
@@ -205,6 +208,7 @@ _LEASE = (
     .values(
         status=MessageStatus.LEASED.value,
         contact_id=bindparam("v_contact"),
+        stands_in=bindparam("v_stands_in"),
         leased_by=bindparam("v_holder"),
         leased_until=bindparam("v_until"),
         attempts=MESSAGE.c.attempts + 1,

@@ -26,7 +26,7 @@ from notifications.catalogue import CATALOGUE
 from notifications.envelope import Contact, Envelope, Item
 from states.edition import EditionFile
 from states.edition_evaluation import questions_of
-from states.names import HandoffStatus, Kind, PlacementStatus, Purpose, Role, StepAction, Subject, Trigger
+from states.names import HandoffStatus, Kind, Level, PlacementStatus, Purpose, Role, StepAction, Subject, Trigger
 from states.rules import RuleKey, Rules
 from states.tables import process_for
 
@@ -120,7 +120,7 @@ def _letter(desk: "_Desk", message: Row[Any], notifications: Sequence[Row[Any]])
         return Letter(message.id, None, None, "no_longer_true")
     if (until := desk.quiet_until(true[0])) > desk.at:
         return Letter(message.id, None, None, quiet_until=until)
-    chosen = desk.contacts.choose(Role(message.role), message.party_id, message.organisation_id)
+    chosen = desk.contacts.choose(Role(message.role), message.party_id, message.organisation_id, Level(message.level))
     if chosen is None:
         return Letter(message.id, None, None, "nobody_to_write_to")
     items, faults = desk.items(kind, true)

@@ -126,6 +126,8 @@ def _messages(connection: Connection, before: Known) -> Iterator[Document]:
                 "role": row.role,
                 "to": f"{row.first_name or ''} {row.last_name or ''}".strip() or row.address,
                 "address": row.address,
+                "level": row.level,
+                "stands_in": row.stands_in or None,
                 "about": sorted({(each.subject, each.rule) for each in said}),
                 "references": sorted({each.reference for each in said}),
             }

@@ -227,8 +227,8 @@ def put_in_envelope(connection: Connection, message: str, status: str, *notifica
     values = {"id": message, "status": status, "at": "2018-09-17 08:00:00.000000"}
     connection.execute(
         text(
-            "INSERT INTO message (id, channel, kind, role, status, at, attempts)"
-            " VALUES (:id, 'mail', 'approval_requested', 'director', :status, :at, 1)"
+            "INSERT INTO message (id, channel, kind, role, level, stands_in, status, at, attempts)"
+            " VALUES (:id, 'mail', 'approval_requested', 'director', 'first', '', :status, :at, 1)"
         ),
         values,
     )
