@@ -128,7 +128,7 @@ def test_outbox_and_sending_again(immersed: str, engine: Engine, done: Call, cal
     again = done("outbox", "retry", ids[0], "--json").json
     arrived = call("outbox", "retry", ids[2], "--json")
     after = done("outbox", "--json").json
-    done("tick", "--no-prefect", "--at", "2019-01-25T20:00")
+    done("tick", "--no-prefect", "--at", "2019-01-25T19:00")
 
     assert (before["messages"]["failed"], before["messages"]["unknown"]) == (1, 1)
     assert {each["id"] for each in before["in_trouble"]} == set(ids[:2])

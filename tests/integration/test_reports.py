@@ -332,10 +332,11 @@ def test_story_tells_the_whole(three: Engine) -> None:
         "attempt": 1,
     }
     assert [(each["rank"], each["offer"], each["company"]) for each in told["wishes"]] == [(1, "ACME-01", "ACME")]
-    assert [(each["rule"], each["step"], each["do"], each["status"]) for each in told["deadlines"]][:3] == [
+    assert [(each["rule"], each["step"], each["do"], each["status"]) for each in told["deadlines"]][:4] == [
         ("approval", 0, "remind", "met"),
         ("approval", 1, "escalate", "met"),
-        ("approval", 2, "lapse", "met"),
+        ("approval", 2, "escalate", "met"),
+        ("approval", 3, "lapse", "met"),
     ]
     assert json.loads(json.dumps(told)) == told
 
