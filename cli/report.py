@@ -84,7 +84,7 @@ def _show(found: Mapping[str, Any]) -> None:
         _groups(dimension, groups)
 
 
-_NUMBERS = ("total", "evaluated", "half_days", "places", "filled_places", "fill_rate", "reminders", "escalations")
+_NUMBERS = ("total", "evaluated", "half_days", "places", "filled", "rate", "reminders", "escalations")
 
 
 def _groups(dimension: str, groups: list[Mapping[str, Any]]) -> None:

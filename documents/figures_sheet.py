@@ -11,7 +11,6 @@ _PLAIN = ("places", "places_filled", "fill_rate", "reminders", "escalations")
 # of the edition: (measure, label group of what it counts)
 _COUNTED = (("participations", "state"), ("deadlines", "deadline_status"), ("messages", "message_status"))
 _ROUNDS = (("handoffs", "handoff_status"), ("returns", "return_status"))
-_LABELLED = {"network": "network", "education": "education"}
 
 Document = Mapping[str, Any]
 
@@ -38,10 +37,10 @@ def _rows(report: Document, words: Words) -> list[list[Cell]]:
 
 
 def group_name(dimension: str, code: str, words: Words) -> str:
-    """Return what a group is called: a label where the catalogue has one, its code elsewhere."""
+    """Return what a group is called: its code, which people here know it by, but for kinds of education."""
     if not code:
         return words.label("dimension", "")
-    return words.label(_LABELLED[dimension], code) if dimension in _LABELLED else code
+    return words.label("education", code) if dimension == "education" else code
 
 
 def _whole(report: Document, words: Words) -> Iterator[list[Cell]]:

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, update
 
 from actions import closing, drawing, editions, evaluation, imports, journal
 from actions.figures import status
 from actions.imports import FileKind
 from actions.occasion import Occasion
-from core.errors import NotFound, ProductError, Refused
+from actions.writing import DEADLINE
+from core.errors import ProductError, Refused
 from jobs import closing as closing_job
 from jobs import tick
 from notifications.refusals import sentence
@@ -39,6 +40,7 @@ FIVE_STEPS = worlds.EDITION.replace('process = "2018"', 'process = "2014"').repl
     f"\n[deadlines.participation.{place}]\n{steps}\n"
     for place, steps in {
         "prepared.observation": _STEP % "observation_overdue",
+        "observed.place": 'steps = [{ offset = 0, unit = "days", do = "cancel" }]',
         "observed.closing": 'steps = [{ offset = 0, unit = "days", do = "lapse" }]',
     }.items()
 )
@@ -102,9 +104,9 @@ def told(world: World, kind: str) -> list[str]:
 
 def only_the_closing_comes(world: World) -> None:
     """Have every other deadline that hangs fall due after the end."""
-    world.change("UPDATE deadline SET due_at = '2019-09-02 08:00:00+00' WHERE rule <> 'closing' AND status = 'open'"
-                 if world.engine.dialect.name == "postgresql" else
-                 "UPDATE deadline SET due_at = '2019-09-02 08:00:00.000000' WHERE rule <> 'closing' AND status = 'open'")  # fmt: skip
+    others = (DEADLINE.c.rule != "closing", DEADLINE.c.status == "open")
+    with world.engine.begin() as connection:
+        connection.execute(update(DEADLINE).where(*others).values(due_at=moment("2019-09-02 08:00")))
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -192,7 +194,7 @@ def test_unanswered_approval_lapses_in_time_for_the_next_to_have_the_place(
         assert (world.state(BASILE), world.one(HOLDER)) == ("lapsed", ZOE)
 
 
-# ------------------------------------------------------------------------------------------------------------ the report
+# ----------------------------------------------------------------------------------------------------------- the report
 @pytest.fixture
 def world(databases: Databases, database_kind: Kind, tmp_path: Path) -> Iterator[World]:
     """Give a world at the end of the closing day: Amélie is evaluated, everybody else has lapsed."""
