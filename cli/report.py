@@ -71,7 +71,8 @@ def _show(found: Mapping[str, Any]) -> None:
     console.line(f"{found['title']} ({found['edition']})")
     at = console.when(found["at"])
     if found["frozen"]:
-        console.tell("report_frozen", number=found["number"], at=at, sha256=found["sha256"])
+        console.tell("report_frozen", number=found["number"], at=at)
+        console.line(f"SHA-256 {found['sha256']}")
         if found["reports"] > 1:
             console.tell("report_later", number=found["number"], reports=found["reports"])
     else:

@@ -112,8 +112,8 @@ def closed_meanwhile(world: World, monkeypatch: pytest.MonkeyPatch, step: str) -
 
 
 def correct(world: World) -> Any:
-    asked = {"reason": "Reçu sur papier.", "data": {"to": "withdrawn"}}
-    return world.act(BASILE, Trigger.CORRECT, Role.COORDINATOR, LATER, **asked)
+    data = {"to": "withdrawn"}
+    return world.act(BASILE, Trigger.CORRECT, Role.COORDINATOR, LATER, reason="Reçu sur papier.", data=data)
 
 
 @on_postgresql
