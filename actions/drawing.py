@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, and_, insert, select, update
 
 from actions.change import Change
-from actions.editions import Current, EditionEntry, append, current, hold
+from actions.editions import Current, EditionEntry, append, current, hold, must_be_open
 from actions.evaluation import then_evaluated, unmoved
 from actions.occasion import Actor, Occasion
 from actions.people import ORGANISATION, PARTY, only_ifc
@@ -54,10 +54,11 @@ def draw(connection: Connection, code: str | None, actor: Actor, occasion: Occas
 
     Where a draw stands, it takes a reason to make it void and draw anew: with the same seed, those who were drawn and
     are still there come out again. Raises NotFound (`unknown_edition`, `no_edition`), Refused (`wrong_role`,
-    `no_sample`, `already_drawn`, `nobody_to_draw_from`, `before_last_entry`), LostRace.
+    `edition_closed`, `no_sample`, `already_drawn`, `nobody_to_draw_from`, `before_last_entry`), LostRace.
     """
     edition = current(connection, code)
     only_ifc(connection, actor, Trigger.DRAW)
+    must_be_open(connection, edition.id)
     rule = rules_for(connection, edition.revision_id).sample
     if rule is None:
         raise Refused("no_sample", edition=edition.code)

@@ -65,11 +65,19 @@ def current(connection: Connection, code: str | None = None) -> Current:
     return Current(row.id, row.code, row.title, row.revision_id, row.content, opens, closes)
 
 
+def must_be_open(connection: Connection, edition_id: int) -> None:
+    """Refuse what would be to no purpose once the figures are frozen. Raises Refused (`edition_closed`)."""
+    row = connection.execute(select(EDITION.c.code, EDITION.c.closed_at).where(EDITION.c.id == edition_id)).one()
+    if row.closed_at is not None:
+        raise Refused("edition_closed", edition=row.code, at=row.closed_at)
+
+
 def load(connection: Connection, file: EditionFile, actor: Actor, occasion: Occasion) -> Loaded:
     """Store the file as a revision if it says something new.
 
     Raises InvalidFile (`edition_idle_message`, `edition_no_digest`); Refused (`edition_running`, with what changed, or
-    `only_routes_change`) when deadlines of the edition are running: they are not touched by loading a file.
+    `only_routes_change`) when deadlines of the edition are running: they are not touched by loading a file. A closed
+    edition that is revised is open again, until the next closing.
     """
     check_messages(file)
     content = file.canonical()
@@ -138,7 +146,7 @@ def _stored(
 ) -> Loaded:
     said_before = _said_before(connection, edition_id)
     revision_id = keep_revision(connection, edition_id, loaded.number, file, actor, occasion)
-    connection.execute(update(EDITION).where(EDITION.c.id == edition_id).values(title=file.title))
+    connection.execute(update(EDITION).where(EDITION.c.id == edition_id).values(title=file.title, closed_at=None))
     _keep_organisations(connection, file, said_before)
     before = connection.execute(select(EDITION.c.journal_head).where(EDITION.c.id == edition_id)).scalar_one()
     after = content_hash(file.canonical())
@@ -165,7 +173,7 @@ def keep_revision(
 def keep_people_of(connection: Connection, edition: Current, file: EditionFile) -> None:
     """Bring title, organisations and contacts up to date with a new file of an edition."""
     _retire_contacts(connection, EditionFile.model_validate_json(edition.content), file)
-    connection.execute(update(EDITION).where(EDITION.c.id == edition.id).values(title=file.title))
+    connection.execute(update(EDITION).where(EDITION.c.id == edition.id).values(title=file.title, closed_at=None))
     _keep_organisations(connection, file, _named(edition.content))
 
 

@@ -4,8 +4,10 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from core.clock import BRUSSELS
+from documents.figures_sheet import report_csv, report_xlsx
 from documents.packet import Packet
 from documents.sheets import batch_csv, batch_xlsx
 from documents.wording import Words
@@ -41,6 +43,14 @@ FORMATS: Mapping[str, Callable[[Sequence[Packet], Words], bytes]] = {
     "csv": batch_csv,
     "json": _json,
 }
+
+
+REPORT_FORMATS: Mapping[str, Callable[[Mapping[str, Any], Words], bytes]] = {"xlsx": report_xlsx, "csv": report_csv}
+
+
+def report_sheet(report: Mapping[str, Any], extension: str) -> bytes:
+    """Return the report of an edition in one of `REPORT_FORMATS`."""
+    return REPORT_FORMATS[extension](report, WORDS)
 
 
 def sheet(packets: Sequence[Packet], extension: str) -> bytes:

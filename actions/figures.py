@@ -5,12 +5,12 @@ takes longer than counting everything in them.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, DateTime, bindparam, text
+from sqlalchemy import Connection, DateTime, Row, bindparam, text
 
 from actions.results import evaluation
 from core.clock import iso
@@ -29,6 +29,8 @@ class Edition:
     code: str
     title: str
     process: str
+    closes: date
+    closed_at: datetime | None
     questions: Sequence[Mapping[str, Any]]
 
 
@@ -43,15 +45,17 @@ def edition_named(connection: Connection, code: str | None) -> Edition:
         raise NotFound("unknown_edition", value=code, allowed=known) if known else NotFound("no_edition")
     content = json.loads(row.content)
     asked = content.get("evaluation") or {}  # earlier revisions have none
-    return Edition(row.id, row.code, row.title, content["process"], asked.get("questions", ()))
+    closes = date.fromisoformat(content["closes"])
+    closed_at = row.closed_at and row.closed_at.replace(tzinfo=row.closed_at.tzinfo or UTC)  # SQLite keeps no offset
+    return Edition(row.id, row.code, row.title, content["process"], closes, closed_at, asked.get("questions", ()))
 
 
 _EDITION = text("""
-    SELECT edition.id, edition.code, edition.title, edition_revision.content
+    SELECT edition.id, edition.code, edition.title, edition.closed_at, edition_revision.content
     FROM edition JOIN edition_revision ON edition_revision.edition_id = edition.id
     WHERE edition.code = coalesce(:code, edition.code)
     ORDER BY edition_revision.id DESC LIMIT 1
-""")
+""").columns(closed_at=DateTime(timezone=True))
 _EDITION_CODES = text("SELECT code FROM edition ORDER BY code")
 
 
@@ -68,6 +72,7 @@ def status(connection: Connection, edition: str | None, at: datetime) -> dict[st
         "edition": found.code,
         "title": found.title,
         "at": iso(at),
+        "closed_at": found.closed_at and iso(found.closed_at),
         "participations": participations,
         "total": sum(participations.values()),
         **_places(connection, found),
@@ -152,19 +157,27 @@ _REVISIONS = text("SELECT id, content FROM edition_revision WHERE edition_id = :
 def _deadlines(connection: Connection, edition: Edition, at: datetime) -> dict[str, Any]:
     """Count deadlines by status, those past due, and what those that fired did, by the ladder of their revision."""
     rows = connection.execute(_DEADLINES, {"edition": edition.id, "at": at.astimezone(UTC)}).all()
-    ladders = {
-        row.id: json.loads(row.content)["deadlines"] for row in connection.execute(_REVISIONS, {"edition": edition.id})
-    }
     fired = dict.fromkeys(StepAction, 0)
-    for row in connection.execute(_FIRED, {"edition": edition.id}):
-        steps = ladders[row.revision_id][row.subject][row.state][row.rule]["steps"]
-        fired[StepAction(steps[row.step]["do"])] += row.n
+    for row, action in fired_steps(connection, edition.id, connection.execute(_FIRED, {"edition": edition.id})):
+        fired[action] += row.n
     return {
         "overdue": sum(row.past for row in rows if row.status == DeadlineStatus.OPEN),
         "escalations": fired[StepAction.ESCALATE],
         "reminders": fired[StepAction.REMIND],
         "deadlines": _in_order(DeadlineStatus, {row.status: row.n for row in rows}, zeros=True),
     }
+
+
+def fired_steps(
+    connection: Connection, edition_id: int, rows: Iterable[Row[Any]]
+) -> Iterator[tuple[Row[Any], StepAction]]:
+    """Yield rows that count steps of deadlines, each with what its step does by the ladder of its revision."""
+    ladders = {
+        row.id: json.loads(row.content)["deadlines"] for row in connection.execute(_REVISIONS, {"edition": edition_id})
+    }
+    for row in rows:
+        steps = ladders[row.revision_id][row.subject][row.state][row.rule]["steps"]
+        yield row, StepAction(steps[row.step]["do"])
 
 
 # ------------------------------------------------------------------------------------------------------------ handoffs

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select
 from sqlalchemy.exc import IntegrityError
 
 from actions import facts
-from actions.editions import Current
+from actions.editions import Current, must_be_open
 from actions.effects import OFFER
 from actions.occasion import Actor, Occasion
 from actions.people import PARTY, Person, plain_name, split_name
@@ -78,8 +78,11 @@ def import_file(  # noqa: PLR0913 - the parts of one call, each with its name
     """Import a file within the caller's transaction. Safe to repeat: what is known already counts as unchanged.
 
     `data` is a file's bytes, or the table read from them: a spreadsheet takes a while, which no transaction should wait
-    for. Raises InvalidFile when the file as a whole cannot be read or lacks columns.
+    for. Raises InvalidFile when the file as a whole cannot be read or lacks columns, Refused (`edition_closed`) except
+    for preparations: what was done may still become known.
     """
+    if kind is not FileKind.PREPARATIONS:
+        must_be_open(connection, edition.id)
     table = data if isinstance(data, Table) else read_table(data, name)
     importer = _IMPORTERS[kind](connection, edition, actor, occasion)
     _check_columns(table, name, importer)

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, select
 
-from models import Edition, EditionRevision, JournalEntry, JournalText, Participation, table_of
+from models import Edition, EditionReport, EditionRevision, JournalEntry, JournalText, Participation, table_of
 from states.edition import content_hash
 from states.names import Trigger
 
@@ -75,7 +75,8 @@ def verify(connection: Connection) -> tuple[int, Broken | None]:
     """Check every chain: hashes, texts, and the head on its row; return how many entries, and the first break.
 
     A changed entry shows as `hash`, a removed one as `gap`, a cut tail or a vanished chain as `head`, a changed text
-    as `text`. A text emptied with its salt is right only before an erasure of that chain.
+    as `text`. A text emptied with its salt is right only before an erasure of that chain. Then the contents that the
+    chains vouch for: `revision` (of an edition's file), `report` (the figures that a closing froze).
     """
     checked = 0
     for chain, heads in _heads(connection).items():
@@ -86,7 +87,7 @@ def verify(connection: Connection) -> tuple[int, Broken | None]:
                 return checked, Broken(chain, entry["chain_id"], entry["seq"], why)
         if broken := walk.end(heads):
             return checked, broken
-    return checked, _changed_revision(connection)
+    return checked, _changed_revision(connection) or _changed_report(connection)
 
 
 def _changed_revision(connection: Connection) -> Broken | None:
@@ -96,6 +97,19 @@ def _changed_revision(connection: Connection) -> Broken | None:
         if content_hash(row.content) != row.hash:
             return Broken("edition", row.edition_id, row.number, "revision")
     return None
+
+
+def _changed_report(connection: Connection) -> Broken | None:
+    """Return the first closing whose report is gone, or no longer what it froze; or a report that no closing made."""
+    reports = table_of(EditionReport)
+    kept = {(row.edition_id, row.number): row for row in connection.execute(select(reports))}
+    closings = (JOURNAL.c.chain == "edition", JOURNAL.c.trigger == "close")
+    for entry in connection.execute(select(JOURNAL).where(*closings).order_by(JOURNAL.c.chain_id, JOURNAL.c.seq)):
+        named = json.loads(entry.data)
+        report = kept.pop((entry.chain_id, named["report"]), None)
+        if report is None or {report.sha256, content_hash(report.content)} != {named["sha256"]}:
+            return Broken("edition", entry.chain_id, entry.seq, "report")
+    return next((Broken("edition", edition_id, number, "report") for edition_id, number in sorted(kept)), None)
 
 
 class _Walk:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, RowMapping, Select, case, func, insert, 
 from sqlalchemy.exc import IntegrityError
 
 from actions.change import Change
-from actions.editions import EDITION, Current, current
+from actions.editions import EDITION, Current, current, must_be_open
 from actions.occasion import Actor, Occasion
 from actions.people import ORGANISATION, PARTY
 from actions.reading import Seen, in_its_time, read_rows, seen
@@ -62,12 +62,13 @@ def plan(  # the parts of a request, each with its name
     """Plan a session of an institute; a `key` that it used before gives the first result.
 
     Raises Refused (`not_yours`, `session_in_past`, `session_far_ahead`, `session_order`, `session_somewhere`,
-    `session_place`, `session_link`, `session_capacity`, `key_reused`), LostRace.
+    `session_place`, `session_link`, `session_capacity`, `key_reused`, `edition_closed`), LostRace.
     """
     _in_charge(institute_id, actor)
     content = _content(edition, details)
     if key and (before := _planned_before(connection, institute_id, key, content)):
         return before
+    must_be_open(connection, edition.id)
     _possible(details, edition, occasion)
     code = connection.execute(select(ORGANISATION.c.code).where(ORGANISATION.c.id == institute_id)).scalar_one()
     ours = (TRANSFER_SESSION.c.institute_id == institute_id, TRANSFER_SESSION.c.edition_id == edition.id)

@@ -18,6 +18,7 @@ from actions.effects import EFFECTS
 from actions.journal import JOURNAL, TEXTS, entry_hash, text_hash
 from actions.packets import PACKET, Fixed, packets_of
 from actions.reading import FACT_COLUMNS
+from actions.reopening import reopen
 from actions.telling import notifications
 from actions.webhooks import announce
 from core.errors import LostRace
@@ -66,6 +67,7 @@ def _write(connection: Connection, changes: Sequence[Change]) -> None:
     for effect, follow in EFFECTS.items():
         if concerned := [change for change in changes if effect in change.effects]:
             follow(connection, concerned)
+    reopen(connection, changes)  # last: a closing holds the edition, and waits for nobody's participation
 
 
 def _insert(connection: Connection, statement: Insert | Update, rows: Rows) -> None:

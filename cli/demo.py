@@ -157,6 +157,7 @@ def _where_to_look(played: "Demo", story: Mapping[str, Any]) -> None:
         "database": played.database_url,
         "seals": str(folder / "seals" / "seals.jsonl"),
         "look": f"entrapprendre show {story.get('reference', 'REF')} --dir {folder}",
+        "report": f"entrapprendre report --dir {folder}",
         "verify": f"entrapprendre journal verify --seals {folder / 'seals' / 'seals.jsonl'} --dir {folder}",
         "runs": f"PREFECT_HOME={(folder / 'prefect').resolve()} prefect server start",
         "runs_page": "http://127.0.0.1:4200/runs",

@@ -23,8 +23,16 @@ def status(edition: EditionCode = None, at: At = None, as_json: AsJson = False, 
 
 
 def show_status(found: Mapping[str, Any]) -> None:
-    """Write the figures of an edition as tables."""
+    """Write where an edition stands, and since when it is closed."""
     console.line(f"{found['title']} ({found['edition']}), {console.when(found['at'])}")
+    if found["closed_at"]:
+        console.tell("closed_on", at=console.when(found["closed_at"]))
+    show_figures(found)
+    show_set_aside(found["set_aside"])
+
+
+def show_figures(found: Mapping[str, Any]) -> None:
+    """Write the figures of an edition as tables."""
     _counts("participations", "state", "state", found["participations"])
     console.table(heading("key_figures"), ("subject", "count"), _key_figures(found), ("count",))
     _handoffs("handoffs", "handoff_status", found["handoffs"])
@@ -33,7 +41,6 @@ def show_status(found: Mapping[str, Any]) -> None:
     _counts("messages", "status", "message_status", found["messages"])
     if found["evaluation"]["questions"] or found["evaluation"]["sample"]:
         show_results(found["evaluation"])
-    show_set_aside(found["set_aside"])
 
 
 def _key_figures(found: Mapping[str, Any]) -> list[tuple[str, object]]:

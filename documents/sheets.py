@@ -1,4 +1,4 @@
-"""A batch of packets as a table, one row each: XLSX and CSV from one list of columns, so that they cannot disagree.
+"""Tables as XLSX and CSV from the same rows, so that they cannot disagree; a batch of packets as one, a row each.
 
 What people typed must never run as a formula in somebody else's spreadsheet. XLSX says of each cell that it is text;
 CSV cannot, so `guarded` puts an apostrophe before what a spreadsheet would take for a formula.
@@ -19,7 +19,8 @@ from core.clock import BRUSSELS
 from documents.packet import Day, Immersion, Packet, Presence
 from documents.wording import Words
 
-Cell = str | int | date | None
+Cell = str | int | float | date | None
+Rows = Sequence[Sequence[Cell]]  # the first one holds the headings
 
 _LONGEST = 16_000
 """Half of what a cell of XLSX holds, which counts some characters twice; the packet itself has the whole text."""
@@ -74,26 +75,39 @@ COLUMNS = (
 
 
 def batch_csv(packets: Sequence[Packet], words: Words) -> bytes:
-    """Return the table as CSV: `;`, UTF-8 with a byte-order mark (without it spreadsheets misread accents)."""
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, delimiter=";")
-    writer.writerows([_written(cell) for cell in row] for row in _rows(packets, words))
-    return out.getvalue().encode("utf-8-sig")
+    """Return a batch as CSV."""
+    return table_csv(_rows(packets, words))
 
 
 def batch_xlsx(packets: Sequence[Packet], words: Words) -> bytes:
-    """Return the table as a spreadsheet with a header that stays in sight and dates that sort as dates."""
+    """Return a batch as a spreadsheet."""
+    return table_xlsx(_rows(packets, words), words.label("packet", "sheet"), [column.width for column in COLUMNS])
+
+
+def table_csv(rows: Rows) -> bytes:
+    """Return a table as CSV: `;`, UTF-8 with a byte-order mark (without it spreadsheets misread accents)."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, delimiter=";")
+    writer.writerows([_written(cell) for cell in row] for row in rows)
+    return out.getvalue().encode("utf-8-sig")
+
+
+def table_xlsx(rows: Rows, title: str, widths: Sequence[int]) -> bytes:
+    """Return a table as a spreadsheet with a header that stays in sight and dates that sort as dates.
+
+    `title` is the sheet's; `widths` are in characters.
+    """
     out = io.BytesIO()
     with xlsxwriter.Workbook(out, {"in_memory": True, "strings_to_formulas": False}) as book:
         # Without it the library reads the machine's clock, and the same batch would be other bytes each time.
         book.set_properties({"created": datetime(1980, 1, 1)})  # noqa: DTZ001 - the library takes no zones
-        sheet = book.add_worksheet(words.label("packet", "sheet"))
-        for place, column in enumerate(COLUMNS):
-            sheet.set_column(place, place, column.width)
+        sheet = book.add_worksheet(title)
+        for place, width in enumerate(widths):
+            sheet.set_column(place, place, width)
         sheet.freeze_panes(1, 1)
-        sheet.autofilter(0, 0, len(packets), len(COLUMNS) - 1)
+        sheet.autofilter(0, 0, len(rows) - 1, len(widths) - 1)
         styles = {name: book.add_format(style) for name, style in _STYLES.items()}
-        for number, cells in enumerate(_rows(packets, words)):
+        for number, cells in enumerate(rows):
             for place, cell in enumerate(cells):
                 _write(sheet, (number, place), cell, styles)
     return out.getvalue()
@@ -110,7 +124,7 @@ def _write(sheet: Worksheet, place: tuple[int, int], cell: Cell, styles: Mapping
     """Write a cell as what it is: the library's own guess would make numbers, links and formulas of text."""
     if isinstance(cell, date):
         sheet.write_datetime(*place, cell, styles["day"])
-    elif isinstance(cell, int):
+    elif isinstance(cell, (int, float)):
         sheet.write_number(*place, cell, styles["plain"])
     elif cell is not None:
         sheet.write_string(*place, cell, styles["plain" if place[0] else "head"])
@@ -121,10 +135,9 @@ def guarded(text: str) -> str:
     return f"'{text}" if text.startswith(("=", "+", "-", "@")) or category(text[:1] or "x") == "Cc" else text
 
 
-def _rows(packets: Sequence[Packet], words: Words) -> Iterator[list[Cell]]:
-    yield [words.label("packet_column", column.code) for column in COLUMNS]
-    for packet in packets:
-        yield [_cell(column.value(packet, words)) for column in COLUMNS]
+def _rows(packets: Sequence[Packet], words: Words) -> list[list[Cell]]:
+    head: list[Cell] = [words.label("packet_column", column.code) for column in COLUMNS]
+    return [head, *([_cell(column.value(packet, words)) for column in COLUMNS] for packet in packets)]
 
 
 def _cell(value: Cell) -> Cell:
@@ -144,6 +157,8 @@ def _text(text: str) -> str | None:
 def _written(cell: Cell) -> str:
     if isinstance(cell, date):
         return cell.isoformat()
+    if isinstance(cell, float):
+        return str(cell).replace(".", ",")  # as spreadsheets here read numbers
     return guarded(cell) if isinstance(cell, str) else "" if cell is None else str(cell)
 
 

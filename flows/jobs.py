@@ -115,7 +115,7 @@ async def webhooks(at: datetime | None = None, limit: int = MOST_AT_ONCE) -> Sum
 
 FLOWS = {
     flow.name: flow for flow in (intake, progress, handoffs, deadlines, delivery, webhooks)
-}  # the seal and the sweep have none: a moment's work, once a day
+}  # closing, the seal and the sweep have none: a moment's work, once a day at most
 
 
 @flow(name="tick", flow_run_name=_run_name, description="Runs all that is due at a moment.", persist_result=False)

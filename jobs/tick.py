@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from jobs import deadlines, delivery, handoffs, intake, progress, seals, sweeping, webhooks
+from jobs import closing, deadlines, delivery, handoffs, intake, progress, seals, sweeping, webhooks
 from jobs.summary import Summary
 from jobs.workshop import MOST_AT_ONCE, Workshop
 
@@ -16,15 +16,17 @@ JOBS: Mapping[str, Run] = {
     deadlines.JOB: deadlines.run,
     delivery.JOB: delivery.run,
     webhooks.JOB: webhooks.run,
+    closing.JOB: closing.run,
     seals.JOB: seals.run,
     sweeping.JOB: sweeping.run,
 }
 
 # What came in, what it justifies, what that hands over, what is late, what that gives back, what is said to people and,
-# since a receiver may be slow, after them to machines; the seal; what nobody names any more.
+# since a receiver may be slow, after them to machines; the edition that ends with it; the seal; what nobody names any
+# more.
 ORDER = (
     *(intake.JOB, progress.JOB, handoffs.JOB, deadlines.JOB, handoffs.JOB, delivery.JOB, webhooks.JOB),
-    *(seals.JOB, sweeping.JOB),
+    *(closing.JOB, seals.JOB, sweeping.JOB),
 )
 _NEED_THE_KEY = (webhooks.JOB, seals.JOB)  # a seal or a signature that anybody could make proves nothing
 
@@ -51,6 +53,7 @@ _PROBES = {
     progress.JOB: progress.has_work,
     handoffs.JOB: handoffs.has_work,
     deadlines.JOB: deadlines.has_work,
+    closing.JOB: closing.has_work,
     seals.JOB: seals.has_work,
 }
 

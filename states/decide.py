@@ -12,6 +12,7 @@ from states.deadlines import Ended, Opened, changes
 from states.guards import ON_THE_PATH, SEAT_HELD, holds
 from states.machine import Attempt, pull
 from states.names import (
+    Anchor,
     Effect,
     FactKind,
     Guard,
@@ -173,7 +174,7 @@ def _refusal(process: Process, rules: Rules, seen: Snapshot, asked: Command, att
     params = {"trigger": asked.trigger, "role": asked.role, "subject": process.subject}
     rows = process.rows_from(state, asked.trigger)
     if not rows:
-        return Refusal("wrong_state", state, allowed, params)
+        return Refusal("wrong_state", state, allowed, {**params, **_over(rules, asked)})
     if not attempt.role_fits:
         roles = tuple(dict.fromkeys(role for row in rows for role in row.roles))
         return Refusal("wrong_role", state, allowed, {**params, "roles": roles})
@@ -202,6 +203,12 @@ def _numbers(rules: Rules, seen: Snapshot) -> dict[str, object]:
     known = {"first_day": seen.first_day, "last_day": seen.last_day, "recorded": seen.half_days}
     limits = {"min_half_days": rules.min_half_days, "most_half_days": rules.half_days}
     return {name: value for name, value in (known | limits).items() if value is not None}
+
+
+def _over(rules: Rules, asked: Command) -> dict[str, object]:
+    """Return since when the edition is over, if it is: what was possible until then is so no more."""
+    closes = rules.anchors[Anchor.CLOSING]
+    return {"closes": closes} if rules.calendar.local_day(asked.at) > closes else {}
 
 
 def _target(process: Process, rules: Rules, seen: Snapshot, asked: Command) -> str:

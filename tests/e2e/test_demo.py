@@ -189,7 +189,20 @@ def test_sample_was_drawn_seen_and_one_replaced(played: Played) -> None:
         ("load",),
         ("draw",),
         ("replace",),
+        ("close",),
     ]
+
+
+def test_report_that_the_closing_froze_says_what_status_says(played: Played) -> None:
+    report = json.loads(played.run("report", "--json").stdout)
+    status = json.loads(played.run("status", "--json").stdout)
+
+    assert (report["number"], report["reports"], report["set_aside"]) == (1, 1, {})
+    assert report["at"] == status["closed_at"] == played.status["closed_at"] == "2019-06-29T00:00:00+02:00"
+    assert report["figures"] == {name: status[name] for name in report["figures"]}
+    assert report["figures"] == {name: played.status[name] for name in report["figures"]}
+    for groups in report["groups"].values():
+        assert sum(n for each in groups for n in each["participations"].values()) == status["total"]
 
 
 def test_every_ladder_rung_was_climbed_somewhere(played: Played) -> None:
