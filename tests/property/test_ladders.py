@@ -261,7 +261,6 @@ def test_each_step_fires_once_or_is_missed_and_never_after_its_act(
         max_examples=EXAMPLES,
         deadline=None,
         suppress_health_check=list(HealthCheck),
-        derandomize=False,
     )
     @given(first=written, story=happenings)
     def life(first: dict[str, Any], story: list[tuple[str, Any]]) -> None:
