@@ -31,6 +31,8 @@ def show_status(found: Mapping[str, Any]) -> None:
     _handoffs("returns", "return_status", found["returns"])
     _counts("deadlines", "status", "deadline_status", found["deadlines"])
     _counts("messages", "status", "message_status", found["messages"])
+    if found["desk"]:
+        _counts("desk", "role", "role", found["desk"])
     if found["evaluation"]["questions"] or found["evaluation"]["sample"]:
         show_results(found["evaluation"])
     show_set_aside(found["set_aside"])
