@@ -76,24 +76,20 @@ def _tell(found: Mapping[str, Sequence[Told]]) -> None:
             desks.setdefault((each["role"], each["organisation_name"]), []).append(each)
         for (role, organisation), theirs in desks.items():
             title = f"{console.heading(f'desk_{pile}')}, {console.named('role', role)} ({organisation})"
-            rows = [
-                (each["item"], each["reference"], _what(each), _age(each), _where(each), _call(each)) for each in theirs
-            ]
-            columns = ("number", "reference", "kind", "since", "status", "call")
-            console.table(title, columns, rows, ("number",), ("reference",))
-
-
-def _what(item: Told) -> str:
-    return f"{console.named('kind', item['kind'])} ({console.named('state', item['state'])})"
+            rows = [(each["item"], each["reference"], _age(each), _what(each), _call(each)) for each in theirs]
+            columns = ("number", "reference", "age", "kind", "call")
+            console.table(title, columns, rows, ("number", "age"), ("reference",), narrow=("kind",))
 
 
 def _age(item: Told) -> str:
-    days = f"{item['age_days']} {console.heading('days_short')}"
-    working = f"{item['age_working_days']} {console.heading('working_days_short')}"
-    return f"{console.when(item['since'])[:_DAY]}, {days} ({working})"
+    return f"{item['age_days']} {console.heading('days_short')}"
 
 
-_DAY = len("31/12/2018")
+def _what(item: Told) -> str:
+    """Return what an item is about, for how many working days, where the participation is, where the item stands."""
+    working = f"{item['age_working_days']} {console.heading('working_days')}"
+    kind, state = console.named("kind", item["kind"]), console.named("state", item["state"])
+    return f"{kind}, {working} ({state})\N{NO-BREAK SPACE}: {_where(item)}"
 
 
 def _where(item: Told) -> str:

@@ -34,7 +34,7 @@ from states.tables import process_for
 from tests.support import worlds
 from tests.support.databases import Databases, Kind
 from tests.support.soundness import assert_sound
-from tests.support.worlds import AMELIE, BASILE, CELINE, DESIRE, SIZE, a_world, moment
+from tests.support.worlds import AMELIE, BASILE, CELINE, DESIRE, SIZE, World, a_world, moment
 
 PEOPLE = (AMELIE, BASILE, CELINE, DESIRE)
 OFFERS = ("ALPHA-01", "BETA-01", "GAMMA-01")

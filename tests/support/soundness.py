@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from actions import journal, reading
+from actions.escalations import OVER
 from actions.occasion import system
 from actions.reading import Seen
-from actions.escalations import OVER
 from models import (
     Deadline,
     DeskItem,
