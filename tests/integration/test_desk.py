@@ -313,6 +313,7 @@ def test_list_says_since_when_what_and_whom_to_call(world: World) -> None:
         "call": {
             "who": "director",
             "name": "Denis Directeur",
+            "stands_in": None,
             "organisation": "Saint-Exemple",
             "phone": "04 75 11 22 33",
             "email": "denis@saint-exemple.example",
