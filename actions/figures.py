@@ -15,7 +15,7 @@ from sqlalchemy import Connection, DateTime, Row, bindparam, text
 from actions.results import evaluation
 from core.clock import iso
 from core.errors import NotFound
-from states.names import DeadlineStatus, HandoffStatus, Kind, MessageStatus, State, StepAction
+from states.names import DeadlineStatus, HandoffStatus, Kind, MessageStatus, Role, State, StepAction
 from states.tables import PARTICIPATION_PROCESSES
 
 TO_ROUTE = "to_route"  # stands for the institute of a handoff that has none
@@ -80,6 +80,7 @@ def status(connection: Connection, edition: str | None, at: datetime) -> dict[st
         "handoffs": handoffs_by_institute(connection, found),
         "returns": _returns(connection, found),
         "messages": _messages(connection, found, waiting),
+        "desk": _desk(connection, found),
         "evaluation": evaluation(connection, found.id, found.questions),
         "notifications": _in_order(Kind, {row.kind: row.n for row in notifications}),
         "set_aside": [dict(row) for row in connection.execute(_SET_ASIDE, {"edition": found.id}).mappings()],
@@ -217,6 +218,19 @@ def _returns(connection: Connection, edition: Edition) -> dict[str, dict[str, in
 
 def _unrouted_last(code: str) -> tuple[bool, str]:
     return code == TO_ROUTE, code
+
+
+_DESK = text("""
+    SELECT desk_item.role, count(*) AS n
+    FROM desk_item JOIN participation ON participation.id = desk_item.participation_id
+    WHERE participation.edition_id = :edition AND desk_item.status NOT IN ('done', 'settled')
+    GROUP BY desk_item.role
+""")
+
+
+def _desk(connection: Connection, edition: Edition) -> dict[str, int]:
+    """Count what somebody must see to, by the role whose desk it is on."""
+    return _in_order(Role, {row.role: row.n for row in connection.execute(_DESK, {"edition": edition.id})})
 
 
 # ------------------------------------------------------------------------------------------------------------ messages

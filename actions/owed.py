@@ -138,15 +138,15 @@ class Contacts:
         return (reached.contact or self.desk, reached.stands_in)
 
 
-def contacts_around(connection: Connection, row: Row[Any], at: datetime | None) -> Contacts:
+def contacts_around(connection: Connection, rows: Rows, at: datetime | None) -> Contacts:
     """Return whom messages would reach at a moment (None: whoever is not marked), as `jobs.contacts` would choose."""
-    organisations = [each for each in (row.school_id, row.company_id, row.receiver_id, row.ifc_id) if each]
+    around = {each for row in rows for each in (row.school_id, row.company_id, row.receiver_id, row.ifc_id) if each}
     listed: defaultdict[_Who, list[Row[Any]]] = defaultdict(list)
-    for contact in connection.execute(_AROUND, {"organisations": organisations}):
+    for contact in connection.execute(_AROUND, {"organisations": sorted(around)}):
         listed[Role(contact.role), contact.organisation_id].append(contact)
     today = None if at is None else at.astimezone(BRUSSELS).date()
     reached = {who: reach(contacts, Level.FIRST, today) for who, contacts in listed.items()}
-    desk = reached.get((Role.COORDINATOR, row.ifc_id))
+    desk = next((reached.get((Role.COORDINATOR, row.ifc_id)) for row in rows), None)
     return Contacts(reached, desk.contact if desk else None, today)
 
 
@@ -163,19 +163,35 @@ def name_at(contact: Any) -> str | None:  # noqa: ANN401 - as above
     return None if contact is None else name_of(contact) or contact.address
 
 
-def _item(row: Row[Any], owed: Owed, by: datetime | None, contacts: Contacts, at: datetime | None) -> Document:
+def whom(row: Row[Any], role: Role, contacts: Contacts) -> Document:
+    """Return who answers for a role towards a participation, and how to reach them."""
     organisation_id, organisation = {
         Role.DIRECTOR: (row.school_id, row.school_name),
         Role.COMPANY: (row.company_id, row.company_name),
         Role.INSTITUTE: (row.receiver_id, row.receiver_name),
         Role.COORDINATOR: (row.ifc_id, row.ifc_name),
-    }.get(owed.role, (None, None))
-    contact, stands_in = contacts.of(owed.role, organisation_id)
+    }.get(role, (None, None))
+    contact, stands_in = contacts.of(role, organisation_id)
+    if role is Role.TEACHER:
+        name, phone, email = name_of(row), row.phone, row.email
+    elif contact is None:
+        name = phone = email = None
+    else:
+        name, phone, email = name_at(contact), contact.phone, contact.address
     return {
-        "who": str(owed.role),
-        "name": name_of(row) if owed.role is Role.TEACHER else name_at(contact),
+        "who": str(role),
+        "name": name,
         "organisation": organisation,
         "stands_in": None if stands_in is None else str(stands_in),
+        "phone": phone or None,
+        "email": email,
+    }
+
+
+def _item(row: Row[Any], owed: Owed, by: datetime | None, contacts: Contacts, at: datetime | None) -> Document:
+    told = whom(row, owed.role, contacts)
+    return {
+        **{name: told[name] for name in ("who", "name", "organisation", "stands_in")},
         "act": str(owed.act),
         "subject": str(owed.subject),
         "by": None if by is None else iso(by),

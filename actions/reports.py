@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, case, select
 
+from actions.desk import of_participation
 from actions.editions import EDITION
 from actions.evaluation import told
 from actions.figures import status
@@ -71,7 +72,7 @@ def story(connection: Connection, reference: str, at: datetime | None = None) ->
         raise NotFound("unknown_reference", reference=reference)
     deadlines = connection.execute(_DEADLINES, {"id": row.id}).all()
     rules = rules_for(connection, row.revision_id)
-    contacts = contacts_around(connection, row, at)
+    contacts = contacts_around(connection, [row], at)
     journal = [_entry(each) for each in connection.execute(_JOURNAL, {"id": row.id})]
     return {
         "reference": row.reference,
@@ -99,6 +100,7 @@ def story(connection: Connection, reference: str, at: datetime | None = None) ->
         "journal": journal,
         "messages": [_message(each) for each in connection.execute(_MESSAGES, {"id": row.id})],
         "handoffs": [round_of(each) for each in connection.execute(_ROUNDS, {"id": row.id})],
+        "desk": of_participation(connection, row.id),
         "evaluation": told(connection, row, rules.questions),
         "comments": [_comment(each) for each in journal if each["trigger"] == Trigger.RECORD_COMMENT],
         "deadlines": [_deadline(each, rules) for each in deadlines],
@@ -112,6 +114,7 @@ _WHOM = select(
     PARTY.c.first_name,
     PARTY.c.last_name,
     PARTY.c.email,
+    PARTY.c.phone,
     SCHOOL.c.code.label("school"),
     SCHOOL.c.name.label("school_name"),
     PLACEMENT.c.status.label("placement"),

@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from actions.change import PURPOSES, Change
 from actions.effects import EFFECTS
+from actions.escalations import carry_on, settle_ended
 from actions.journal import JOURNAL, TEXTS, entry_hash, text_hash
 from actions.packets import PACKET, Fixed, packets_of
 from actions.reading import FACT_COLUMNS
@@ -23,6 +24,7 @@ from actions.telling import notifications
 from actions.webhooks import announce
 from core.errors import LostRace
 from models import Deadline, Handoff, Notification, Participation, Placement, table_of
+from states.deadlines import Ended
 from states.decide import Pulled
 from states.names import DeadlineStatus, Effect, HandoffStatus, PlacementStatus, Subject, Trigger
 
@@ -379,19 +381,23 @@ _END_DEADLINE = (
 
 
 def _write_deadlines(connection: Connection, changes: Sequence[Change]) -> None:
-    ended = [
-        {
-            "b_id": change.seen.row.id,
-            "b_subject": end.subject.value,
-            "b_rule": end.rule,
-            "v_status": end.status.value,
-            "v_at": change.occasion.at,
-        }
-        for change in changes
-        for end in change.ended
-    ]
-    _insert(connection, _END_DEADLINE, ended)
+    ended = [(change, end) for change in changes for end in change.ended]
+    # first: it waits for a job that is firing one of these, and thereby putting an item on a desk
+    _insert(connection, _END_DEADLINE, [_ended(change, end) for change, end in ended])
+    over = ((change.seen.row.id, end.subject.value, end.rule) for change, end in ended if not end.goes_on)
+    settle_ended(connection, over, changes[0].occasion.at)
+    carry_on(connection, ((c.seen.row.id, end.subject.value, end.rule, c.seq) for c, end in ended if end.goes_on))
     _insert(connection, _INSERT_DEADLINE, [row for change in changes for row in opened_rows(change)])
+
+
+def _ended(change: Change, end: Ended) -> dict[str, Any]:
+    return {
+        "b_id": change.seen.row.id,
+        "b_subject": end.subject.value,
+        "b_rule": end.rule,
+        "v_status": end.status.value,
+        "v_at": change.occasion.at,
+    }
 
 
 def opened_rows(change: Change) -> Iterator[dict[str, Any]]:

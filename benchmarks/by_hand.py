@@ -50,12 +50,12 @@ _MET = """
     WHERE participation_id = ? AND subject = 'participation' AND rule = ? AND status IN ('open', 'waiting')"""
 _OPEN = """
     INSERT INTO deadline (participation_id, revision_id, generation, subject, state, rule, step, anchor, due_at, status,
-                          ended_at)
+                          ended_at, extension)
     VALUES """
-_STEP = "(?, ?, ?, 'participation', ?, ?, ?, ?, ?, ?, ?)"
+_STEP = "(?, ?, ?, 'participation', ?, ?, ?, ?, ?, ?, ?, 0)"
 _TELL = """
-    INSERT INTO notification ("key", kind, participation_id, subject, role, party_id, rule, seq, at)
-    VALUES (?, ?, ?, 'participation', 'teacher', ?, ?, ?, ?)"""
+    INSERT INTO notification ("key", kind, participation_id, subject, role, party_id, rule, seq, at, level, alone)
+    VALUES (?, ?, ?, 'participation', 'teacher', ?, ?, ?, ?, 'first', false)"""
 
 _STALE_LATER = {StepAction.REMIND, StepAction.CANCEL}  # recorded missed when their moment is past at planning
 

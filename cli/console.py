@@ -15,6 +15,7 @@ from states.names import Purpose
 
 _WIDTH = 100
 _WIDEST = 140
+_NARROW = 24
 _LABELS_OF_TRIGGERS = ("trigger", "entry")
 
 
@@ -51,11 +52,13 @@ def table(
     right: Collection[str] = (),
     whole: Collection[str] = (),
     *,
+    narrow: Collection[str] = (),
     err: bool = False,
 ) -> None:
     """Write a table; columns are codes of headings.
 
-    Those in `right` hold numbers, those in `whole` codes that are never broken; `err` makes the table a message.
+    Those in `right` hold numbers, those in `whole` codes that are never broken, those in `narrow` leave room for the
+    others; `err` makes the table a message.
     """
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
@@ -65,7 +68,8 @@ def table(
     drawn = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for column in columns:
         side: Literal["left", "right"] = "right" if column in right else "left"
-        drawn.add_column(heading(column), justify=side, overflow="fold", no_wrap=column in whole or column in right)
+        most, unbroken = _NARROW if column in narrow else None, column in whole or column in right
+        drawn.add_column(heading(column), justify=side, overflow="fold", no_wrap=unbroken, max_width=most)
     for row in rows:
         drawn.add_row(*(Text(cell(value)) for value in row))
     console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False, soft_wrap=False, width=_width())

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cli import console
+from cli.desk import show_desk
 from cli.opening import reading, settings_of
 from cli.options import AsJson, At, Directory, Reference, moment
 from cli.status import show_set_aside
@@ -32,6 +33,7 @@ def _tell(told: Told) -> None:
     _journal(told["journal"])
     _messages(told["messages"])
     _handoffs(told["handoffs"])
+    show_desk(told["desk"])
     _answers(told["evaluation"]["answers"])
     _comments(told["comments"])
     show_set_aside([{"reference": told["reference"], **each} for each in told["set_aside"]])

@@ -39,6 +39,8 @@ def show_figures(found: Mapping[str, Any]) -> None:
     _handoffs("returns", "return_status", found["returns"])
     _counts("deadlines", "status", "deadline_status", found["deadlines"])
     _counts("messages", "status", "message_status", found["messages"])
+    if found["desk"]:
+        _counts("desk", "role", "role", found["desk"])
     if found["evaluation"]["questions"] or found["evaluation"]["sample"]:
         show_results(found["evaluation"])
 

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, exists, insert, select, update
 
 from actions.apply import Outcome, Request, apply_many
+from actions.escalations import raise_items
 from actions.occasion import Occasion, system
 from actions.people import ORGANISATION
 from actions.reading import Stands, read_rows, rules_for
@@ -149,7 +150,7 @@ def _tell(connection: Connection, due: Sequence[tuple[Row[Any], Step]], occasion
     readable = [row.id for row, _ in due if row.participation_id in participations]
     won = _mark(connection, readable, DeadlineStatus.FIRED, occasion)
     firing = [(row, step) for row, step in due if row.id in won]
-    notifications = []
+    notifications, alerts = [], []
     for row, step in firing:
         if step.message is not None and step.audience is not None:
             stands = participations[row.participation_id]
@@ -157,8 +158,11 @@ def _tell(connection: Connection, due: Sequence[tuple[Row[Any], Step]], occasion
             committee = _committee(connection, row.revision_id) if tell.role is Role.COMMITTEE else None
             if said := notification_row(stands, tell, occasion.at, committee):
                 notifications.append(said)
+                if step.do is StepAction.ESCALATE:
+                    alerts.append((row, said))
     if notifications:
         connection.execute(insert(NOTIFICATION), notifications)
+    raise_items(connection, alerts, occasion.at)
     told: list[tuple[int, Outcome | str | None]] = [
         (row.participation_id, f"{row.rule}:{step.do}") for row, step in firing
     ]

@@ -13,7 +13,7 @@ class DeskItem(SQLModel, table=True):
     """One delay that somebody was alerted to; UNIQUE, so that a second alert bumps the item (`bumps`, `bumped_at`).
 
     `generation` is that of the deadline which escalated; `organisation_id` and `role` say whose desk it is. `until` is
-    the last local day of a postponement, `taken_by` who sees to it. Words stand with the journal's.
+    the local day on which it comes back, `taken_by` who sees to it. Words stand with the journal's.
     """
 
     __tablename__ = "desk_item"

@@ -47,11 +47,15 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A rule that no longer hangs: its open steps end as `MET` (the act was done) or `CLOSED`."""
+    """A rule that no longer hangs as it did: its open steps end as `MET` (the act was done) or `CLOSED`.
+
+    `goes_on`: only the rules changed under it; the delay, and who was alerted to it, stay.
+    """
 
     subject: Subject
     rule: str
     status: DeadlineStatus
+    goes_on: bool = False
 
 
 @dataclass(frozen=True, slots=True)

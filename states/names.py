@@ -150,6 +150,10 @@ class Role(StrEnum):
     SYSTEM = "system"
 
 
+DESK_ROLES = (Role.COORDINATOR, Role.INSTITUTE, Role.DIRECTOR, Role.COMPANY)
+"""Those behind whom an organisation stands, which has a desk; the committee gets figures only."""
+
+
 class Audience(StrEnum):
     """Whom a step of a ladder speaks to: a rung of the chain that climbs from who owes the act, or a role by name.
 

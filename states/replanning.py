@@ -85,7 +85,8 @@ def _compare(
         [] if hangs is None else list(opened(subject, rule, hangs, sides[1].rules, at, stands.extension, stands.given))
     )
     if was is not None:
-        found.ended.append(Ended(subject, rule, DeadlineStatus.CLOSED))
+        goes_on = hangs is not None and hangs.state == was.state
+        found.ended.append(Ended(subject, rule, DeadlineStatus.CLOSED, goes_on))
     found.opened += steps
     coming = [step for step in steps if step.status in _TO_COME]
     moved = sum(step.step < len(old) and old[step.step] != new[step.step] for step in coming)

@@ -117,6 +117,38 @@ def test_alert_that_the_new_ladder_would_have_given_is_given_once(world: World) 
     assert_sound(world)
 
 
+def on_desks(world: World) -> list[tuple[str, int, int]]:
+    query = "SELECT status, bumps, generation FROM desk_item WHERE participation_id = :id ORDER BY id"
+    return [(row.status, row.bumps, row.generation) for row in world.rows(query, id=world.id(AMELIE))]
+
+
+def test_alert_stays_on_its_desk_when_the_ladder_changes_under_it(world: World) -> None:
+    """The delay is still one, and nobody is alerted to it again: whoever has it on their desk must keep it."""
+    world.tick(moment("2018-10-01 08:00"))
+    assert on_desks(world) == [("open", 0, 1)]
+
+    applied(world, edited((LAPSE, LAPSE.replace("40", "45"))), at=moment("2018-10-02 12:00"))
+    world.tick(moment("2018-10-02 18:00"))
+
+    assert on_desks(world) == [("open", 0, 2)]
+    assert_sound(world)
+    world.act(AMELIE, Trigger.APPROVE, Role.DIRECTOR, moment("2018-10-03 09:00"))
+    assert on_desks(world) == [("settled", 0, 2)]
+
+
+def test_more_time_settles_the_alert_and_another_one_comes_after_it(world: World) -> None:
+    world.tick(moment("2018-10-01 08:00"))
+    at = moment("2018-10-02 12:00")
+    with world.engine.begin() as connection:
+        coordinator = actor(connection, Role.COORDINATOR, "catherine@ifc.example", "test")
+        extend(connection, AMELIE, Extension("approval", 5, "Absente."), coordinator, Occasion(at, at))
+
+    world.tick(moment("2018-10-08 08:00"))
+
+    assert on_desks(world) == [("settled", 0, 1), ("open", 0, 2)]
+    assert_sound(world)
+
+
 def test_what_was_granted_stays_granted(world: World) -> None:
     with world.engine.begin() as connection:
         coordinator = actor(connection, Role.COORDINATOR, "catherine@ifc.example", "test")

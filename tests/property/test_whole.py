@@ -22,7 +22,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from actions import editions, facts, invitations, places, reading, sessions
+from actions import desk, editions, facts, invitations, places, reading, sessions
 from actions.apply import Applied, Request, apply
 from actions.occasion import Actor, Occasion, system
 from actions.people import receiver_id
@@ -34,7 +34,7 @@ from states.tables import process_for
 from tests.support import worlds
 from tests.support.databases import Databases, Kind
 from tests.support.soundness import assert_sound
-from tests.support.worlds import AMELIE, BASILE, CELINE, DESIRE, SIZE, a_world, moment
+from tests.support.worlds import AMELIE, BASILE, CELINE, DESIRE, SIZE, World, a_world, moment
 
 PEOPLE = (AMELIE, BASILE, CELINE, DESIRE)
 OFFERS = ("ALPHA-01", "BETA-01", "GAMMA-01")
@@ -236,6 +236,24 @@ class Whole(RuleBasedStateMachine):
             who = worlds.own(connection, Role.INSTITUTE, reference)
             facts.record_note(connection, reference, REASON, who, occasion)
 
+    # ----------------------------------------------------------------------------------------------------------- desks
+    @rule(number=st.integers(0, 5), role=st.sampled_from([Role.COORDINATOR, Role.INSTITUTE]), days=st.integers(-1, 20))
+    def somebody_sees_to_an_item(self, number: int, role: Role, days: int) -> None:
+        """Taken up, postponed or closed, whether it is their desk or not, over or not."""
+        occasion, known = self._occasion(), self.world.rows("SELECT id, participation_id FROM desk_item ORDER BY id")
+        if not known:
+            return
+        item = known[number % len(known)]
+        until = (self.at + timedelta(days=days)).date()
+        with refused_only(), self.world.engine.begin() as connection:
+            who = worlds.own(connection, role, PEOPLE[item.participation_id - 1])
+            if days % 3 == 0:
+                desk.take_up(connection, item.id, who, occasion)
+            elif days % 3 == 1:
+                desk.postpone(connection, item.id, until, who, occasion)
+            else:
+                desk.settle(connection, item.id, REASON, who, occasion)
+
     @rule(offer=st.sampled_from(OFFERS), days=st.sampled_from(DAYS))
     def dates_move(self, offer: str, days: tuple[date, ...]) -> None:
         occasion = self._occasion()
@@ -293,6 +311,17 @@ def test_life_of_an_edition_stays_sound(databases: Databases, database_kind: Kin
     run_state_machine_as_test(Here, settings=examples)
 
 
+def alerted(world: World) -> None:
+    """IFC was alerted: nobody attested presence until late, and nothing was prepared by Désiré."""
+    worlds.prepared(world)
+    late = moment("2018-12-20 10:00")
+    world.tick(late)
+    for reference in (AMELIE, BASILE, CELINE):
+        world.act(reference, Trigger.CONFIRM_IMMERSION, Role.COMPANY, late + timedelta(hours=1))
+    world.tick(late + timedelta(hours=2))
+    world.tick(moment("2019-01-08 10:00"))
+
+
 @pytest.mark.parametrize(
     "harm",
     [
@@ -305,12 +334,15 @@ def test_life_of_an_edition_stays_sound(databases: Databases, database_kind: Kin
         "UPDATE deadline SET due_at = '2019-01-01 00:00:00+00' WHERE status = 'open' AND participation_id = 1",
         "UPDATE deadline SET status = 'open' WHERE status = 'met' AND participation_id = 1",
         "UPDATE journal SET at = '2018-01-01 00:00:00+00' WHERE chain_id = 1 AND seq = 3",
+        "UPDATE desk_item SET status = 'open', ended_at = NULL WHERE status = 'settled' AND participation_id = 1",
+        "UPDATE desk_item SET rule = 'approval' WHERE status = 'open'",
+        "UPDATE desk_item SET bumps = bumps + 1 WHERE participation_id = 1",
         "INSERT INTO waiting (participation_id, offer_id, rank, since) SELECT id, 1, 1, since FROM participation",
     ],
 )
 def test_harm_done_by_hand_is_not_sound(databases: Databases, database_kind: Kind, tmp_path: Path, harm: str) -> None:
     """Control: what must hold does not, after any of these."""
-    with a_world(databases, database_kind, tmp_path, worlds.offered) as world:
+    with a_world(databases, database_kind, tmp_path, alerted) as world:
         assert_sound(world)
         assert world.change(harm) > 0
 

@@ -2,14 +2,26 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
 from actions import journal, reading
+from actions.escalations import OVER
 from actions.occasion import system
 from actions.reading import Seen
-from models import Deadline, Handoff, JournalEntry, Participation, Placement, TransferSession, Waiting, table_of
+from models import (
+    Deadline,
+    DeskItem,
+    Handoff,
+    JournalEntry,
+    Participation,
+    Placement,
+    TransferSession,
+    Waiting,
+    table_of,
+)
 from states.deadlines import due
 from states.deadlines import standing as standing_rules
 from states.decide import OPEN_HANDOFF
@@ -22,7 +34,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 SESSION = table_of(TransferSession)
-TABLES = [table_of(model) for model in (Participation, Placement, Handoff, Deadline, Waiting, JournalEntry)]
+TABLES = [table_of(model) for model in (Participation, Placement, Handoff, Deadline, DeskItem, Waiting, JournalEntry)]
 
 
 def replayed(world: World) -> dict[str, dict[int, Any]]:
@@ -84,6 +96,7 @@ def assert_sound(world: World) -> None:
         _assert_handoffs_agree(stands, own_rows["handoff"])
         _assert_invited_by_who_is_in_charge(stands, sessions)
         _assert_deadlines_hang(stands, own_rows["deadline"])
+        _assert_desks_follow(stands, own_rows["desk_item"], own_rows["deadline"])
         assert [e["at"] for e in entries] == sorted(e["at"] for e in entries)
         if own_rows["waiting"]:
             assert stands.row.state in WAITING_STATES
@@ -150,3 +163,26 @@ def _assert_deadlines_hang(stands: Seen, deadlines: list[dict[str, Any]]) -> Non
             found[key] = row["due_at"]
             assert (row["status"] == "waiting") == (row["due_at"] is None)
     assert found == expected
+
+
+def _assert_desks_follow(stands: Seen, items: list[dict[str, Any]], deadlines: list[dict[str, Any]]) -> None:
+    """What waits on a desk is a delay that lasts, which fired at least once for each alert; no delay is there twice."""
+    hanging = {
+        (str(process.subject), rule)
+        for process in (stands.process, process_for(Subject.HANDOFF, ""), process_for(Subject.RETURN, ""))
+        for rule in standing_rules(process, stands.rules, stands.snapshot, _ANY_DAY)
+    }
+    delays = [tuple(row[name] for name in (*_DELAY, "organisation_id", "role")) for row in items]
+    assert len(delays) == len(set(delays))
+    for row in items:
+        same = [each for each in deadlines if (each["subject"], each["rule"]) == (row["subject"], row["rule"])]
+        fired = (each for each in same if each["status"] == "fired")
+        # of an earlier generation too: an item follows its rule when the ladder changes under it
+        assert row["bumps"] < sum(each["generation"] <= row["generation"] for each in fired)
+        if row["status"] not in OVER:
+            assert (row["subject"], row["rule"]) in hanging
+            later = (each["generation"] for each in deadlines if each["rule"] == row["rule"])
+            assert row["generation"] == max(later)
+
+
+_DELAY, _ANY_DAY = ("subject", "rule", "generation"), date(2018, 9, 3)

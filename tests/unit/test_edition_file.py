@@ -645,7 +645,7 @@ def test_fault_of_a_value_says_what_it_may_be_without_a_word_of_english() -> Non
 @pytest.mark.parametrize(
     ("before", "after", "key"),
     [
-        ("offset = 40,", "offset = 1,", "deadlines.participation.registered.approval.steps[2]"),
+        ("offset = 40,", "offset = 1,", "deadlines.participation.registered.approval.steps[3]"),
         ("last = 2019-01-04", "last = 2020-01-04", "calendar.school_holidays[2].last"),
         ("opens = 2018-09-03", "opens = 0001-01-01", "opens"),
     ],

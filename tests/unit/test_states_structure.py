@@ -231,7 +231,6 @@ def test_every_kind_is_told_by_a_table_or_a_ladder_but_those_that_actions_tell()
         Kind.TRANSFER_CALLED_OFF,
         Kind.SAMPLE_DRAWN,  # by `drawing.draw`
         Kind.WEBHOOK_DISABLED,  # by `jobs.webhooks`
-        Kind.COMMITTEE_DELAYS,  # by a step that an edition adds: ours tell the committee nothing of single delays
     }
 
 
