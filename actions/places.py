@@ -21,7 +21,7 @@ from models import OfferSession, Seat, Wish, table_of
 from states import allocation
 from states.decide import Pulled, deadline_changes
 from states.guards import SEAT_HELD, WAITING_STATES
-from states.names import Effect, Kind, OrganisationKind, Role, Subject, Trigger
+from states.names import Effect, Kind, OrganisationKind, Role, State, Subject, Trigger
 from states.snapshot import Command
 
 SESSION, SEAT, WISH = table_of(OfferSession), table_of(Seat), table_of(Wish)
@@ -157,7 +157,44 @@ def set_dates(connection: Connection, session_id: int, days: Sequence[date], act
     for outcome in write_each(connection, changes).values():
         if isinstance(outcome, Exception):
             raise outcome
+    _wishes_move(connection, session.offer_id, actor, occasion)
     return True
+
+
+def _wishes_move(connection: Connection, offer_id: int, actor: Actor, occasion: Occasion) -> None:
+    """Plan anew what hangs on the day that people wish, where an offer's dates, or its end, move it."""
+    mine = select(WISH.c.participation_id).where(WISH.c.offer_id == offer_id)
+    soonest = (
+        select(func.min(SESSION.c.first_day))
+        .join(WISH, WISH.c.offer_id == SESSION.c.offer_id)
+        .join(OFFER, (OFFER.c.id == SESSION.c.offer_id) & (OFFER.c.status == "open"))
+        .where(WISH.c.participation_id == PARTICIPATION.c.id)
+        .scalar_subquery()
+    )
+    query = select(PARTICIPATION.c.id, PARTICIPATION.c.state, PARTICIPATION.c.wished_on, soonest.label("wished"))
+    people = connection.execute(query.where(PARTICIPATION.c.id.in_(mine)).order_by(PARTICIPATION.c.id)).all()
+    moved = {row.id: row for row in people if row.wished_on != row.wished}
+    hanging = [pid for pid, row in moved.items() if row.state == State.REGISTERED]  # in no other state does anything
+    others = PARTICIPATION.c.id.in_(moved.keys() - set(hanging))
+    connection.execute(update(PARTICIPATION).where(others).values(wished_on=soonest))
+    changes = {
+        pid: _rewished(connection, row, moved[pid].wished, actor, occasion)
+        for pid, row in read_rows(connection, hanging).items()
+    }
+    for outcome in write_each(connection, changes).values():
+        if isinstance(outcome, Exception):
+            raise outcome
+
+
+def _rewished(connection: Connection, row: Stands, wished: date | None, actor: Actor, occasion: Occasion) -> Change:
+    stands = seen(connection, row, actor)
+    in_its_time(stands, occasion)
+    after = replace(stands.snapshot, wished_day=wished)
+    entry = Pulled(Subject.PARTICIPATION, Trigger.SET_DATES, row.state, row.state, ())
+    asked = Command(Trigger.CONFIRM, actor.role, occasion.at)  # only its moment is read
+    ended, opened = deadline_changes(stands.process, stands.rules, stands.snapshot, after, asked, [])
+    data = {"wished": None if wished is None else wished.isoformat()}
+    return Change(stands, after, actor, occasion, (entry,), ended=ended, opened=opened, data=data)
 
 
 def _redated(connection: Connection, row: Stands, dated: dict[str, Any], actor: Actor, occasion: Occasion) -> Change:
@@ -216,6 +253,7 @@ def cancel_offer(
         .order_by(PLACEMENT.c.participation_id)
     )
     placed = connection.execute(held).scalars().all()
+    _wishes_move(connection, offer.id, actor, occasion)
     return act_each(connection, placed, Request(Subject.PLACEMENT, Trigger.RELEASE, reason), actor, occasion)
 
 

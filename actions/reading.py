@@ -65,6 +65,7 @@ _SEEN = select(
     p.c.transfer_session_id,
     p.c.drawn_on,
     p.c.basin,
+    p.c.wished_on,
     h.c.since.label("handoff_since"),
     b.c.since.label("returned_since"),
 ).select_from(
@@ -141,6 +142,7 @@ class Stands(NamedTuple):
     transfer_session_id: int | None
     drawn_on: date | None
     basin: str
+    wished_on: date | None
     handoff_since: datetime | None
     returned_since: datetime | None
 
@@ -203,6 +205,7 @@ def seen(connection: Connection, row: Stands, actor: Actor) -> Seen:
         row.transfer_session_id,
         row.drawn_on,
         row.basin,
+        row.wished_on,
         row.since,
         row.handoff_since,
         row.returned_since,

@@ -1,6 +1,8 @@
 """Registering somebody: the one action that makes a participation instead of moving one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
@@ -12,7 +14,7 @@ from actions.people import Person, keep_contact, keep_organisation, keep_party
 from actions.reading import Seen, Stands, rules_for
 from actions.writing import PARTICIPATION, write
 from core.errors import Refused
-from models import Edition, Organisation, Wish, table_of
+from models import Edition, OfferSession, Organisation, Wish, table_of
 from states.decide import decide
 from states.names import OrganisationKind, Role, Subject, Trigger
 from states.process import START
@@ -20,6 +22,7 @@ from states.snapshot import Command, Refusal, Snapshot
 from states.tables import process_for
 
 EDITION, WISH, ORGANISATION = table_of(Edition), table_of(Wish), table_of(Organisation)
+SESSION = table_of(OfferSession)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,7 @@ def _insert(
         "network": registration.network,
         "education": registration.education,
         "basin": registration.basin,
+        "wished_on": _wished_on(connection, registration.wishes),
         "courses": registration.courses,
         "team": registration.team,
         "state": "registered",
@@ -120,12 +124,20 @@ def _insert(
     return row
 
 
+def _wished_on(connection: Connection, wishes: Sequence[int]) -> date | None:
+    """Return the first day of the soonest of these offers, if one of them is dated; their dates stay until the end."""
+    days = select(SESSION.c.first_day).where(SESSION.c.offer_id.in_(wishes)).order_by(SESSION.c.id)
+    found = connection.execute(days.with_for_update(read=True)).scalars()
+    return min((day for day in found if day is not None), default=None)
+
+
 def _enter(connection: Connection, row: dict[str, Any], actor: Actor, occasion: Occasion) -> None:
     """Write the entry into the first state as any other act: journal, deadlines, what is told."""
     rules = rules_for(connection, row["revision_id"])
     process = process_for(Subject.PARTICIPATION, row["definition"])
     relations, basin = frozenset({actor.role}), row["basin"]
-    before = Snapshot(START, has_school=row["school_id"] is not None, relations=relations, basin=basin)
+    has_school, wished = row["school_id"] is not None, row["wished_on"]
+    before = Snapshot(START, has_school=has_school, relations=relations, basin=basin, wished_day=wished)
     decision = decide(process, process, rules, before, Command(Trigger.REGISTER, actor.role, occasion.at))
     if isinstance(decision, Refusal):
         raise Refused(decision.code, state=decision.state, allowed=decision.allowed, **decision.params)

@@ -90,7 +90,12 @@ _COUNTED = {
     (Subject.HANDOFF, Trigger.REQUEST): "v_handoff_round",
     (Subject.RETURN, Trigger.REQUEST): "v_return_round",
 }
-_SELDOM = {"transfer_session": "v_transfer_session_id", "half_days": "v_half_days", "drawn_on": "v_drawn_on"}
+_SELDOM = {
+    "transfer_session": "v_transfer_session_id",
+    "half_days": "v_half_days",
+    "drawn_on": "v_drawn_on",
+    "wished_day": "v_wished_on",
+}
 
 
 def _write_participations(connection: Connection, changes: Sequence[Change], heads: Mapping[int, str]) -> None:

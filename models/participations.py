@@ -13,7 +13,8 @@ class Participation(SQLModel, table=True):
     """One person in one edition, for good: who comes back is reinstated, never registered twice.
 
     `version` is the compare-and-set: whatever changes a fact that a guard reads bumps it. The `*_on` days and
-    `half_days` are what the facts add up to; `drawn_on` is when somebody came into the sample, while they are in it.
+    `half_days` are what the facts add up to; `drawn_on` is when somebody came into the sample, while they are in it;
+    `wished_on` the first day of the soonest of their wishes.
     `look_at` is when the progress job should look (empty: nothing to see).
     """
 
@@ -63,6 +64,7 @@ class Participation(SQLModel, table=True):
     interview_on: date | None = None
     drawn_on: date | None = None
     half_days: int | None = None
+    wished_on: date | None = None
     journal_seq: int = 0
     journal_head: str = ""
     journal_at: datetime

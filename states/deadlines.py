@@ -82,12 +82,12 @@ def standing(process: Process, rules: Rules, seen: Snapshot, entered: date) -> M
         rules,
         seen.state_of(process.subject),
         seen.placed,
-        (seen.first_day, seen.last_day, entered),
+        (seen.first_day, seen.last_day, seen.wished_day, entered),
         seen.basin,
     )
 
 
-_Days = tuple[date | None, date | None, date]
+_Days = tuple[date | None, date | None, date | None, date]
 
 
 @lru_cache(maxsize=4096)  # a batch has few of them
@@ -99,8 +99,14 @@ def _standing(
     known: _Days,
     basin: str,
 ) -> Mapping[str, Standing]:
-    first_day, last_day, entered = known
-    days = {**rules.anchors, Anchor.ENTRY: entered, Anchor.FIRST_DAY: first_day, Anchor.LAST_DAY: last_day}
+    first_day, last_day, wished_day, entered = known
+    days = {
+        **rules.anchors,
+        Anchor.ENTRY: entered,
+        Anchor.FIRST_DAY: first_day,
+        Anchor.LAST_DAY: last_day,
+        Anchor.WISHED_DAY: wished_day,
+    }
     return {
         rule: Standing(state, tuple(_hung(step, anchor, days) for step in steps), basin)
         for rule, anchor, steps in _ladders(process, rules, state)
@@ -167,7 +173,7 @@ def opened(
     """
     for number, (step, anchor, day) in enumerate((hung.step, hung.anchor, hung.day) for hung in hangs.steps):
         due_at = None if day is None else due(day, step, rules, hangs.basin, extension)
-        status = _first_status(step, due_at, at, given)
+        status = _first_status(step, anchor, due_at, at, given)
         yield Opened(subject, hangs.state, rule, number, anchor, due_at, status, extension)
 
 
@@ -184,14 +190,18 @@ def alert_of(step: Step) -> Alert:
     return step.audience, step.message
 
 
-def _first_status(step: Step, due_at: datetime | None, at: datetime, given: Collection[Alert]) -> DeadlineStatus:
+def _first_status(
+    step: Step, anchor: Anchor, due_at: datetime | None, at: datetime, given: Collection[Alert]
+) -> DeadlineStatus:
     """Record as missed a step whose moment is past when it is planned, if it would do harm.
 
-    A reminder would be stale; a cancellation would undo what somebody has just done knowingly, after the day. Alerts
-    still go out, unless they were given before; and the end of the edition still comes.
+    A reminder would be stale; an end that a day brings would undo what somebody has just done knowingly, after that
+    day. Alerts still go out, unless they were given before; and the end of the edition still comes.
     """
     if due_at is None:
         return DeadlineStatus.WAITING
+    tells = step.do in {StepAction.REMIND, StepAction.ESCALATE}
     again = step.do is StepAction.ESCALATE and alert_of(step) in given
-    harmful = again or step.do in {StepAction.REMIND, StepAction.CANCEL}
+    by_a_day = not tells and anchor not in {Anchor.ENTRY, Anchor.CLOSING}
+    harmful = again or by_a_day or step.do is StepAction.REMIND
     return DeadlineStatus.MISSED if due_at < at and harmful else DeadlineStatus.OPEN

@@ -159,10 +159,14 @@ def _bad_state(process: Process, state: str, rules: Mapping[str, LadderPart], ke
 
 
 def _bad_ladder(ladder: LadderPart, key: str) -> Iterator[Problem]:
-    """Yield steps out of order, after an expiry, said twice, and alerts that climb down to whom they came from."""
+    """Yield steps out of order, after an end, said twice, and alerts that climb down to whom they came from.
+
+    Two ends that count from different days may stand beside each other: the first to come is the one.
+    """
     for number, (step, later) in enumerate(pairwise(ladder.steps)):
         same = (step.unit, step.anchor) == (later.unit, later.anchor)
-        if step.do not in _TELLS or (same and step.offset > later.offset):
+        after_the_end = step.do not in _TELLS and (later.do in _TELLS or same)
+        if after_the_end or (same and step.offset > later.offset):
             bound = f"steps[{number}] = {step.offset} {step.unit}, {step.do}"
             yield _order(f"{key}.steps[{number + 1}]", f"{later.offset} {later.unit}, {later.do}", bound)
     highest = 0
@@ -229,7 +233,7 @@ def _bad_anchor(subject: Subject, state: str, anchor: Anchor, step: StepPart, ke
     """Yield anchors that are never known in a state, and offsets that fall before anybody can be in it."""
     allowed: tuple[Anchor, ...] = (Anchor.ENTRY, *_COMPANY_DAYS, *_EDITION_DAYS)
     if subject is Subject.PARTICIPATION and state == State.REGISTERED:
-        allowed = (Anchor.ENTRY, *_EDITION_DAYS)  # nobody has a place before the approval, hence no day
+        allowed = (Anchor.ENTRY, Anchor.WISHED_DAY, *_EDITION_DAYS)  # before the approval nobody has a place
     if anchor is Anchor.CLOSING:
         allowed = (Anchor.CLOSING,)
     own = step.anchor or anchor

@@ -337,11 +337,15 @@ class Kind(StrEnum):
 
 
 class Anchor(StrEnum):
-    """The moment a deadline counts from; `ENTRY` is the entry into the state (for a handoff: its offer)."""
+    """The moment a deadline counts from; `ENTRY` is the entry into the state (for a handoff: its offer).
+
+    `WISHED_DAY` is the first day of the soonest of the offers that somebody wishes, once one of them is dated.
+    """
 
     ENTRY = "entry"
     FIRST_DAY = "first_day"
     LAST_DAY = "last_day"
+    WISHED_DAY = "wished_day"
     ALLOCATION = "allocation"
     PLACEMENT_CUTOFF = "placement_cutoff"
     CLOSING = "closing"

@@ -17,7 +17,8 @@ class Snapshot:
     local dates of the programme; `half_days` is the presence recorded so far, None while nothing is. `relations` are
     the roles that the actor holds towards this participation. `drawn_on`: drawn into the sample that is evaluated in
     person, and still in it. `since`, `handoff_since` and `returned_since`: when the participation and its latest rounds
-    came to where they stand. `basin` is the code of the one whose calendar holds.
+    came to where they stand. `basin` is the code of the one whose calendar holds; `wished_day` the first
+    day of the soonest of the offers wished.
     """
 
     state: str = START
@@ -35,6 +36,7 @@ class Snapshot:
     transfer_session: int | None = None
     drawn_on: date | None = None
     basin: str = ""
+    wished_day: date | None = None
     since: datetime | None = None
     handoff_since: datetime | None = None
     returned_since: datetime | None = None

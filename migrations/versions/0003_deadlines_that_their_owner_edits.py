@@ -121,7 +121,7 @@ _KINDS = (
     "participation_corrected",
 )
 _ANCHORS_BEFORE = ("entry", "first_day", "last_day", "placement_cutoff", "closing")
-_ANCHORS = ("entry", "first_day", "last_day", "allocation", "placement_cutoff", "closing")
+_ANCHORS = ("entry", "first_day", "last_day", "wished_day", "allocation", "placement_cutoff", "closing")
 _LEVELS = ("first", "stand_in", "responsible")
 _STANDS_IN = ("", "deputy", "mailbox", "desk")
 _ROLES = ("teacher", "director", "company", "institute", "coordinator", "committee", "system")
@@ -207,6 +207,12 @@ def upgrade() -> None:
     with op.batch_alter_table("deadline") as batch:
         batch.add_column(sa.Column("extension", sa.Integer(), nullable=False, server_default="0"))
         _recheck(batch, "deadline", "anchor", _ANCHORS)
+    with op.batch_alter_table("participation") as batch:
+        batch.add_column(sa.Column("wished_on", sa.Date(), nullable=True))
+    op.execute(
+        "UPDATE participation SET wished_on = (SELECT MIN(s.first_day) FROM wish w JOIN offer o ON o.id = w.offer_id"
+        " JOIN session s ON s.offer_id = o.id WHERE w.participation_id = participation.id AND o.status = 'open')"
+    )
     for table, columns in _DEFAULTED.items():
         with op.batch_alter_table(table) as batch:
             for column in columns:
@@ -215,6 +221,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Take back: what only this revision knows is lost."""
+    with op.batch_alter_table("participation") as batch:
+        batch.drop_column("wished_on")
     with op.batch_alter_table("deadline") as batch:
         batch.drop_column("extension")
         _recheck(batch, "deadline", "anchor", _ANCHORS_BEFORE)

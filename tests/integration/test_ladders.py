@@ -2,19 +2,23 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
-from actions.writing import DEADLINE
+from actions import editions, places
+from actions.imports import FileKind
+from actions.occasion import Occasion
+from actions.writing import DEADLINE, PARTICIPATION
 from jobs import deadlines, delivery
 from jobs.delivery import MESSAGE
 from states.edition import EditionFile, read_edition
 from states.names import Role, Trigger
 from tests.support import worlds
 from tests.support.databases import Databases, Kind
+from tests.support.soundness import assert_sound
 from tests.support.worlds import AMELIE, APPROVED_AT, BASILE, CELINE, DESIRE, World, a_world, load, moment
 
 Written = Callable[[str, str], AbstractContextManager[World]]
@@ -142,6 +146,58 @@ def test_steps_of_one_ladder_count_from_days_of_their_own(written: Written) -> N
             (1, moment("2018-11-22 08:00"), "open"),
             (2, moment("2018-11-28 08:00"), "open"),
         ]
+
+
+APPROVED_LATE = approval(
+    'offset = 40, unit = "working_days", do = "lapse"',
+    'offset = -5, unit = "working_days", do = "lapse", anchor = "wished_day"',
+)
+
+
+def test_approval_that_nobody_answers_lapses_near_the_day_that_was_wished(written: Written) -> None:
+    """Alpha begins on 3 December; whoever comes back before it does so by one act, and hangs there again."""
+    with written(APPROVAL, APPROVED_LATE.replace("40", "200")) as world:
+        near = moment("2018-11-26 08:00")
+        assert dues(world, AMELIE, "approval")[1] == (1, near, "open")
+
+        world.tick(near)
+
+        assert (world.state(AMELIE), world.state(BASILE)) == ("lapsed", "registered")  # his begins later
+        world.act(AMELIE, Trigger.REINSTATE, Role.COORDINATOR, moment("2018-11-26 09:00"), reason="Accord oral.")
+        assert world.state(AMELIE) == "registered"
+        world.tick(moment("2018-11-26 18:00"))
+        assert world.state(AMELIE) == "registered"  # not ended again by a day that was past when they came back
+        assert_sound(world)
+
+
+def test_day_that_is_wished_may_move_or_be_unknown(written: Written) -> None:
+    """Désiré wishes Beta, then Gamma, whose dates are to be fixed."""
+    with written(APPROVAL, APPROVED_LATE) as world:
+        assert dues(world, DESIRE, "approval")[1][1:] == (moment("2018-12-03 08:00"), "open")
+
+        at = moment("2018-09-20 09:00")
+        with world.engine.begin() as connection:
+            coordinator = worlds.own(connection, Role.COORDINATOR, DESIRE)
+            occasion = Occasion(at, at)
+            for reference, days in (("BETA-01", ()), ("GAMMA-01", (date(2018, 11, 19),))):
+                offer = places.offer_by_reference(connection, editions.current(connection), reference)
+                places.set_dates(connection, offer.session_id, days, coordinator, occasion)
+                if reference == "BETA-01":
+                    his = select(PARTICIPATION.c.wished_on).where(PARTICIPATION.c.reference == DESIRE)
+                    assert connection.execute(his).scalar_one() is None
+
+        assert dues(world, DESIRE, "approval")[1][1:] == (moment("2018-11-12 08:00"), "open")
+        assert_sound(world)
+
+
+def test_whoever_registers_after_that_day_keeps_the_time_to_be_approved(written: Written) -> None:
+    late = moment("2018-12-01 09:00")
+    with written(APPROVAL, APPROVED_LATE) as world:
+        worlds.take_in(world, FileKind.REGISTRATIONS, worlds.crowd(1, "ALPHA-01"), late)
+
+        assert [status for _, _, status in dues(world, "MINI-0005", "approval")] == ["open", "missed"]
+        world.tick(late)
+        assert world.state("MINI-0005") == "registered"
 
 
 # ------------------------------------------------------------------------------------------------------- the calendar

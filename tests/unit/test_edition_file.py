@@ -699,7 +699,8 @@ def as_written(step: Step) -> dict[str, Any]:
         "unit": "working_days" if step.working_days else "days",
         "do": step.do,
     }
-    return written | {k: v for k, v in (("audience", step.audience), ("message", step.message)) if v is not None}
+    optional = {"audience": step.audience, "message": step.message, "anchor": step.anchor}
+    return written | {name: value for name, value in optional.items() if value is not None}
 
 
 def test_rules_of_the_page_are_these() -> None:
