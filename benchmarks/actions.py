@@ -31,7 +31,7 @@ _BULK_AT_LEAST = 1 / 3
 _AT = datetime(2018, 12, 3, 9, tzinfo=UTC)
 _OCCASION = Occasion(_AT, _AT)
 _PARTICIPATION = table_of(Participation)
-_IDS_ASIDE = ("deadline", "notification")
+_IDS_ASIDE = ("deadline", "notification", "desk_item")
 
 Fill = Callable[[Connection], None]
 

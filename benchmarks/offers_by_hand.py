@@ -61,11 +61,13 @@ _MET = """
     UPDATE deadline SET status = 'met', ended_at = ?
     WHERE participation_id = ? AND subject = 'handoff' AND rule = 'routing' AND status IN ('open', 'waiting')"""
 _OPEN = """
-    INSERT INTO deadline (participation_id, revision_id, generation, subject, state, rule, step, anchor, due_at, status)
-    VALUES (?, ?, ?, 'handoff', 'offered', 'acceptance', ?, 'entry', ?, 'open')"""
+    INSERT INTO deadline (participation_id, revision_id, generation, subject, state, rule, step, anchor, due_at, status,
+                          extension)
+    VALUES (?, ?, ?, 'handoff', 'offered', 'acceptance', ?, 'entry', ?, 'open', 0)"""
 _TELL = """
-    INSERT INTO notification ("key", kind, participation_id, subject, role, organisation_id, rule, seq, at)
-    VALUES (?, 'handoff_offered', ?, 'handoff', 'institute', ?, 'offer', ?, ?)"""
+    INSERT INTO notification ("key", kind, participation_id, subject, role, organisation_id, rule, seq, at,
+                              level, alone)
+    VALUES (?, 'handoff_offered', ?, 'handoff', 'institute', ?, 'offer', ?, ?, 'first', false)"""
 
 
 class _Person(NamedTuple):

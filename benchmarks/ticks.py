@@ -46,7 +46,7 @@ def run(databases: Databases, rounds: int) -> Iterator[Line]:
 
 def _idle(databases: Databases, folder: Path, rounds: int) -> Measured:
     engines = [_open_participations(databases, count) for count in (MANY, FEW)]
-    many, few = (_ticking(_workshop(engine, folder, _IDLE_AT)) for engine in engines)
+    many, few = (_ticking(workshop_of(engine, folder, _IDLE_AT)) for engine in engines)
     compared = compare(many, few, rounds)
     for engine in engines:
         engine.dispose()
@@ -92,7 +92,7 @@ def _due(databases: Databases, folder: Path) -> Measured:
     return Measured(what, ours, yardstick, told["megabytes"] / _MEGABYTES_AT_MOST, 1.0, at_most=True)
 
 
-def _workshop(engine: Engine, var: Path, at: datetime) -> Workshop:
+def workshop_of(engine: Engine, var: Path, at: datetime) -> Workshop:
     settings = Settings(var=var, secret_key=SecretStr("of a benchmark"))
     return make_workshop(settings, engine, wall=lambda: at, recorded=lambda moment: moment)
 
@@ -102,13 +102,13 @@ def main(url: str, at: str, var: str) -> None:
     moment = datetime.fromisoformat(at)
     engine = make_engine(url)
     start = perf_counter()
-    summaries = tick.run(_workshop(engine, Path(var), moment), moment)
+    summaries = tick.run(workshop_of(engine, Path(var), moment), moment)
     seconds = perf_counter() - start
     accepted = next(summary.counts["accepted"] for summary in summaries if summary.job == delivery.JOB)
-    print(json.dumps({"seconds": seconds, "megabytes": _peak(), "accepted": accepted}))
+    print(json.dumps({"seconds": seconds, "megabytes": peak_of_memory(), "accepted": accepted}))
 
 
-def _peak() -> float:
+def peak_of_memory() -> float:
     """Return the most memory that this process ever held, in megabytes."""
     status = Path("/proc/self/status")
     if status.exists():  # Linux, where `getrusage` counts what the parent held when it started us

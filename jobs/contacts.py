@@ -1,12 +1,13 @@
 """Who is written to: the contact of a party or an organisation that a message asks for, else who stands in for it."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from actions.reaching import Listed, Reached, contacts_of, reach
+from actions.reaching import Listed, Reached, contacts_of, contacts_of_people, reach
 from states.names import Level, Role, StandIn
 
 
@@ -29,6 +30,13 @@ class Contacts:
         """Nothing is read before somebody is looked for."""
         self.connection, self.today, self.ifc_id = connection, today, ifc_id
         self.known: dict[tuple[Role, int | None, int | None], Listed] = {}
+
+    def know(self, people: Collection[tuple[Role, int]]) -> None:
+        """Look up the lists of many people together."""
+        for role in {role for role, _ in people}:
+            theirs = {party_id for each, party_id in people if each is role}
+            listed = contacts_of_people(self.connection, role, theirs)
+            self.known |= {(role, party_id, None): contacts for party_id, contacts in listed.items()}
 
     def choose(
         self, role: Role, party_id: int | None, organisation_id: int | None, level: Level = Level.FIRST

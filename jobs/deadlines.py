@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, exists, insert, select, update
+from sqlalchemy import Connection, Row, Select, exists, insert, select, update
 
 from actions.apply import Outcome, Request, apply_many
 from actions.escalations import raise_items
@@ -39,9 +39,7 @@ _EXPIRES = {
 
 def has_work(connection: Connection, at: datetime) -> bool:
     """Tell whether a deadline is due: one indexed probe."""
-    free = not_set_aside(JOB, DEADLINE.c.participation_id)
-    probe = select(DEADLINE.c.id).where(DEADLINE.c.status == "open", DEADLINE.c.due_at <= at, free).limit(1)
-    return connection.execute(probe).first() is not None
+    return bool(_due(connection, select(DEADLINE.c.id), at, None, 1))
 
 
 def run(workshop: Workshop, at: datetime, limit: int = MOST_AT_ONCE) -> Summary:
@@ -52,7 +50,7 @@ def run(workshop: Workshop, at: datetime, limit: int = MOST_AT_ONCE) -> Summary:
     last: Row[Any] | None = None  # each is tried once a run: a race lost, or a fault, is left to the next
     while True:
         with workshop.engine.begin() as connection:
-            rows = _due(connection, at, last, limit)
+            rows = _due(connection, select(DEADLINE), at, last, limit)
             if not rows:
                 return summary
             last = rows[-1]
@@ -75,21 +73,14 @@ def _pass_over(workshop: Workshop, summary: Summary, occasion: Occasion, limit: 
         later.c.due_at > DEADLINE.c.due_at,
         later.c.due_at <= occasion.at,
     )
-    query = (
-        select(DEADLINE)
-        .where(DEADLINE.c.status == DeadlineStatus.OPEN.value, DEADLINE.c.due_at <= occasion.at, overtaken)
-        .where(not_set_aside(JOB, DEADLINE.c.participation_id))
-        .order_by(DEADLINE.c.id)
-        .limit(limit)
-        .with_for_update(of=DEADLINE, skip_locked=True)
-    )
-    last = 0
+    query = select(DEADLINE).where(overtaken).with_for_update(of=DEADLINE, skip_locked=True)
+    last: Row[Any] | None = None
     while True:
         with workshop.engine.begin() as connection:
-            rows = connection.execute(query.where(DEADLINE.c.id > last)).all()
+            rows = _due(connection, query, occasion.at, last, limit)
             if not rows:
                 return
-            last = rows[-1].id
+            last = rows[-1]
             known = [row for row in rows if _known(connection, row)]
             missed = _mark(connection, [row.id for row in known], DeadlineStatus.MISSED, occasion)
             names = references(connection, (row.participation_id for row in known))
@@ -105,22 +96,22 @@ def _known(connection: Connection, row: Row[Any]) -> bool:
     return False
 
 
-def _due(connection: Connection, at: datetime, last: Row[Any] | None, limit: int) -> Sequence[Row[Any]]:
-    """Return the next deadlines that are due, in the order in which they fell due, after the last one tried."""
-    query = (
-        select(DEADLINE)
-        .where(
-            DEADLINE.c.status == DeadlineStatus.OPEN.value,
-            DEADLINE.c.due_at <= at,
-            not_set_aside(JOB, DEADLINE.c.participation_id),
-        )
-        .order_by(DEADLINE.c.due_at, DEADLINE.c.id)
-        .limit(limit)
+def _due(
+    connection: Connection, query: Select[Any], at: datetime, last: Row[Any] | None, limit: int
+) -> Sequence[Row[Any]]:
+    """Return the next of these deadlines that are due, in the order in which they fell due, after the last one tried.
+
+    The order is also what has either engine walk the index of what is open, however little of it is due.
+    """
+    query = query.where(
+        DEADLINE.c.status == DeadlineStatus.OPEN.value,
+        DEADLINE.c.due_at <= at,
+        not_set_aside(JOB, DEADLINE.c.participation_id),
     )
     if last is not None:
         later = (DEADLINE.c.due_at > last.due_at) | ((DEADLINE.c.due_at == last.due_at) & (DEADLINE.c.id > last.id))
         query = query.where(later)
-    return connection.execute(query).all()
+    return connection.execute(query.order_by(DEADLINE.c.due_at, DEADLINE.c.id).limit(limit)).all()
 
 
 def _fire(connection: Connection, rows: Sequence[Row[Any]], occasion: Occasion) -> Outcomes:
@@ -150,12 +141,15 @@ def _tell(connection: Connection, due: Sequence[tuple[Row[Any], Step]], occasion
     readable = [row.id for row, _ in due if row.participation_id in participations]
     won = _mark(connection, readable, DeadlineStatus.FIRED, occasion)
     firing = [(row, step) for row, step in due if row.id in won]
+    committees: dict[int, int | None] = {}  # by revision
     notifications, alerts = [], []
     for row, step in firing:
         if step.message is not None and step.audience is not None:
             stands = participations[row.participation_id]
             tell = _said(row, step.message, step.audience, stands, alone=step.alone)
-            committee = _committee(connection, row.revision_id) if tell.role is Role.COMMITTEE else None
+            if tell.role is Role.COMMITTEE and row.revision_id not in committees:
+                committees[row.revision_id] = _committee(connection, row.revision_id)
+            committee = committees.get(row.revision_id) if tell.role is Role.COMMITTEE else None
             if said := notification_row(stands, tell, occasion.at, committee):
                 notifications.append(said)
                 if step.do is StepAction.ESCALATE:
