@@ -15,14 +15,13 @@ from sqlalchemy import Connection, Row, and_, bindparam, delete, insert, or_, se
 from actions.writing import NOTIFICATION
 from core.clock import BRUSSELS
 from core.errors import LostRace
-from jobs.attachments import attachments
-from jobs.envelopes import Letter, letters
+from jobs.envelopes import Letter
 from jobs.summary import Summary
 from jobs.workshop import MOST_AT_ONCE, Workshop
 from models import Message, MessageText, table_of
 from notifications.catalogue import CATALOGUE
-from notifications.gateways import Mail, Mailbox, MaybeSentError, NotSentError, Receipt
-from notifications.rendering import Rendered, render
+from notifications.gateways import MaybeSentError, NotSentError, Receipt
+from notifications.rendering import Rendered
 from states.names import Kind, MessageStatus
 
 JOB = "delivery"
@@ -164,7 +163,7 @@ def _claim_batch(workshop: Workshop, at: datetime, limit: int, summary: Summary)
         abandoned = {row.id for row in rows if row.status == MessageStatus.LEASED}
         doubtful = [row for row in rows if row.id in abandoned and not workshop.gateway.idempotent]
         _mark(connection, [row.id for row in doubtful], MessageStatus.UNKNOWN, "abandoned", at, summary)
-        found = letters(connection, [row for row in rows if row not in doubtful], at)
+        found = workshop.scribe().letters(connection, [row for row in rows if row not in doubtful], at)
         for letter in found:
             if letter.cancelled:
                 status = MessageStatus.UNKNOWN if letter.message_id in abandoned else MessageStatus.CANCELLED
@@ -174,7 +173,7 @@ def _claim_batch(workshop: Workshop, at: datetime, limit: int, summary: Summary)
             for reference in letter.faults:
                 summary.fail(reference, "not_in_message")
         _put_off(connection, found)
-        sendable = sorted((letter for letter in found if letter.envelope), key=lambda letter: letter.message_id)
+        sendable = sorted((letter for letter in found if letter.chosen), key=lambda letter: letter.message_id)
         leases = [
             {
                 "b_id": letter.message_id,
@@ -235,7 +234,7 @@ def _send(workshop: Workshop, letter: Letter, at: datetime, summary: Summary) ->
     Returns its new status, what left, the provider's id, the kind of error, and how long to wait before another try.
     """
     try:
-        mail, rendered = _mail(workshop, letter, at)
+        mail, rendered = workshop.scribe().write(letter, workshop.sender, at)
     except Exception as fault:  # noqa: BLE001 - a message that cannot be written must not stop the others
         summary.fail(letter.message_id, type(fault).__name__)
         return MessageStatus.FAILED, None, None, type(fault).__name__, None
@@ -256,25 +255,6 @@ def _read(receipt: Receipt, rendered: Rendered) -> Sent:
     if receipt.retry_after is not None:
         return MessageStatus.QUEUED, None, None, receipt.error, receipt.retry_after
     return MessageStatus.FAILED, None, None, receipt.error, None
-
-
-def _mail(workshop: Workshop, letter: Letter, at: datetime) -> tuple[Mail, Rendered]:
-    envelope, chosen = letter.envelope, letter.chosen
-    if envelope is None or chosen is None:
-        raise ValueError(letter.message_id)
-    rendered = render(envelope)
-    mail = Mail(
-        message_id=letter.message_id,
-        sender=workshop.sender,
-        recipient=Mailbox(chosen.address, chosen.name),
-        reply_to=Mailbox(envelope.coordinator.email, envelope.coordinator.name),
-        subject=rendered.subject,
-        text=rendered.text,
-        html=rendered.html,
-        at=at,
-        attachments=attachments(envelope, letter.packets, chosen.address, workshop.sender, at),
-    )
-    return mail, rendered
 
 
 # -------------------------------------------------------------------------------------------------------------- settle

@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
@@ -103,6 +104,19 @@ class Letter:
 
 def letters(connection: Connection, messages: Sequence[Row[Any]], at: datetime) -> list[Letter]:
     """Return what each of these messages says today, in a fixed number of statements."""
+    desk, carried = _desk(connection, messages, at)
+    return [_letter(desk, message, carried[message.id]) for message in messages]
+
+
+def addressed(connection: Connection, messages: Sequence[Row[Any]], at: datetime) -> list[Letter]:
+    """Return the same letters with nothing in them: which of them leave today, and to whom."""
+    desk, carried = _desk(connection, messages, at)
+    return [_addressed(desk, message, carried[message.id])[0] for message in messages]
+
+
+def _desk(
+    connection: Connection, messages: Sequence[Row[Any]], at: datetime
+) -> tuple["_Desk", Mapping[str, list[Row[Any]]]]:
     ids = [message.id for message in messages]
     carried: defaultdict[str, list[Row[Any]]] = defaultdict(list)
     for row in connection.execute(
@@ -110,36 +124,46 @@ def letters(connection: Connection, messages: Sequence[Row[Any]], at: datetime) 
     ):
         carried[row.message_id].append(row)
     desk = _Desk(connection, {row.participation_id for rows in carried.values() for row in rows}, at)
-    return [_letter(desk, message, carried[message.id]) for message in messages]
+    desk.contacts.know({(Role(message.role), message.party_id) for message in messages if message.party_id})
+    return desk, carried
 
 
-def _letter(desk: "_Desk", message: Row[Any], notifications: Sequence[Row[Any]]) -> Letter:
+def _addressed(
+    desk: "_Desk", message: Row[Any], notifications: Sequence[Row[Any]]
+) -> tuple[Letter, Sequence[Row[Any]]]:
+    """Return a letter with nothing in it yet, and which notifications are still true; nobody chosen: it stays here."""
     kind = Kind(message.kind)
     true = [row for row in notifications if desk.still_true(kind, row)]
     if not true:
-        return Letter(message.id, None, None, "no_longer_true")
+        return Letter(message.id, None, None, "no_longer_true"), ()
     if (until := desk.quiet_until(true[0])) > desk.at:
-        return Letter(message.id, None, None, quiet_until=until)
+        return Letter(message.id, None, None, quiet_until=until), ()
     chosen = desk.contacts.choose(Role(message.role), message.party_id, message.organisation_id, Level(message.level))
     if chosen is None:
-        return Letter(message.id, None, None, "nobody_to_write_to")
+        return Letter(message.id, None, None, "nobody_to_write_to"), ()
+    return Letter(message.id, chosen, None), true
+
+
+def _letter(desk: "_Desk", message: Row[Any], notifications: Sequence[Row[Any]]) -> Letter:
+    letter, true = _addressed(desk, message, notifications)
+    if letter.chosen is None:
+        return letter
+    kind = Kind(message.kind)
     items, faults = desk.items(kind, true)
     if not items:
         return Letter(message.id, None, None, failed=next(iter(faults.values())), faults=tuple(faults))
     first = desk.rows[true[0].participation_id]
-    envelope = desk.envelope(message.id, kind, chosen, items, first)
+    envelope = desk.envelope(message.id, kind, letter.chosen, items, first)
     packets = desk.packets(kind, [row for row in true if desk.rows[row.participation_id].reference not in faults])
-    return Letter(message.id, chosen, envelope, faults=tuple(faults), packets=packets)
+    return replace(letter, envelope=envelope, faults=tuple(faults), packets=packets)
 
 
 class _Desk:
-    """All that a batch of messages needs to know, read once."""
+    """All that a batch of messages needs to know, read once; what letters alone say, only if one is written."""
 
     def __init__(self, connection: Connection, participations: Collection[int], at: datetime) -> None:
         self.connection, self.at = connection, at
         self.rows = {row.id: row for row in connection.execute(_PEOPLE.where(PARTICIPATION.c.id.in_(participations)))}
-        self.wishes = self._wishes(participations)
-        self.deadlines = self._deadlines(participations)
         self.editions: dict[int, EditionFile] = {}
         self.today = at.astimezone(BRUSSELS).date()
         ifc_id = next((row.ifc_id for row in self.rows.values()), None)
@@ -330,13 +354,15 @@ class _Desk:
             self.editions[revision_id] = EditionFile.model_validate_json(content)
         return self.editions[revision_id]
 
-    def _wishes(self, participations: Collection[int]) -> defaultdict[int, list[str]]:
+    @cached_property
+    def wishes(self) -> Mapping[int, list[str]]:
+        """Return what each wished for, by rank."""
         company = ORGANISATION.alias("wished_company")
         query = (
             select(WISH.c.participation_id, OFFER.c.title, company.c.name)
             .join(OFFER, OFFER.c.id == WISH.c.offer_id)
             .join(company, company.c.id == OFFER.c.company_id)
-            .where(WISH.c.participation_id.in_(participations))
+            .where(WISH.c.participation_id.in_(self.rows))
             .order_by(WISH.c.participation_id, WISH.c.rank)
         )
         wishes: defaultdict[int, list[str]] = defaultdict(list)
@@ -344,10 +370,12 @@ class _Desk:
             wishes[row.participation_id].append(f"{row.name} ({row.title})")
         return wishes
 
-    def _deadlines(self, participations: Collection[int]) -> defaultdict[int, list[Row[Any]]]:
+    @cached_property
+    def deadlines(self) -> Mapping[int, list[Row[Any]]]:
+        """Return all deadlines of each."""
         query = (
             select(DEADLINE.c.participation_id, DEADLINE.c.subject, DEADLINE.c.rule, DEADLINE.c.step, DEADLINE.c.due_at)
-            .where(DEADLINE.c.participation_id.in_(participations))
+            .where(DEADLINE.c.participation_id.in_(self.rows))
             .order_by(DEADLINE.c.generation, DEADLINE.c.step)
         )
         deadlines: defaultdict[int, list[Row[Any]]] = defaultdict(list)

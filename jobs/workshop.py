@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine
 
@@ -13,7 +14,16 @@ from core.clock import Clock
 from notifications.courier import Post
 from notifications.gateways import Gateway, Mailbox
 
+if TYPE_CHECKING:
+    from jobs.scribe import Scribe
+
 MOST_AT_ONCE = 500
+
+
+def _by_the_book() -> "Scribe":
+    from jobs.scribe import ByTheBook  # noqa: PLC0415 - templates, tables and PDF: two seconds that few need
+
+    return ByTheBook()
 
 
 @dataclass(frozen=True)
@@ -22,7 +32,7 @@ class Workshop:
 
     `recorded` says when something is written down: the machine's clock, except in a simulation, where the programme's
     moment stands for both. `holder` names this process in leases; `seal_key`, which seals and signs, never stands in
-    the database. `post` sends a webhook, `public_url` is how its receiver reaches us.
+    the database. `post` sends a webhook, `public_url` is how its receiver reaches us. `scribe` gives who writes mails.
     """
 
     engine: Engine
@@ -39,6 +49,7 @@ class Workshop:
     post: Post
     public_url: str
     flow_run_id: str | None = None
+    scribe: Callable[[], "Scribe"] = _by_the_book
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:

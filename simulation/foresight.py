@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine, select
 
@@ -30,11 +30,11 @@ MESSAGE, TEXT = table_of(Message), table_of(MessageText)
 Document = dict[str, Any]
 MOST_DAYS = 400
 _MOST_TICKS = 10_000
-_EXPIRES = (StepAction.LAPSE, StepAction.CANCEL, StepAction.TIME_OUT)
+EXPIRES = (StepAction.LAPSE, StepAction.CANCEL, StepAction.TIME_OUT)
 _A_MINUTE = timedelta(minutes=1)
 
 
-class _Nowhere:
+class Nowhere:
     """A gateway that takes every message and keeps none: what would have left stands in the copy."""
 
     name = "nowhere"
@@ -50,26 +50,26 @@ def foresee(workshop: Workshop, at: datetime, days: int) -> Document:
     `messages` that will leave, to whom, about whom, under which rules; `expiries` that end something; steps that are
     `overtaken`, hence never said.
     """
-    until = _end_of(at.astimezone(BRUSSELS).date() + timedelta(days=days))
+    until = end_of(at.astimezone(BRUSSELS).date() + timedelta(days=days))
     with copy_of(workshop.engine) as (engine, folder):
         with reading(engine) as connection:
-            before = {*connection.execute(_SETTLED).scalars(), *connection.execute(_ENDED).scalars()}
-        _run_ahead(_apart(workshop, engine, folder, until), at, until)
+            before = {*connection.execute(SETTLED).scalars(), *connection.execute(ENDED).scalars()}
+        run_ahead(apart(workshop, engine, folder, until), at, until)
         with reading(engine) as connection:
             return {
                 "from": iso(at),
                 "until": iso(until),
                 "messages": list(_messages(connection, before)),
-                "expiries": list(_steps(connection, DeadlineStatus.FIRED, _EXPIRES, before)),
-                "overtaken": list(_steps(connection, DeadlineStatus.MISSED, tuple(StepAction), before)),
+                "expiries": list(steps(connection, DeadlineStatus.FIRED, EXPIRES, before)),
+                "overtaken": list(steps(connection, DeadlineStatus.MISSED, tuple(StepAction), before)),
             }
 
 
-def _end_of(day: date) -> datetime:
+def end_of(day: date) -> datetime:
     return datetime.combine(day + timedelta(days=1), time(), BRUSSELS).astimezone(UTC) - timedelta(seconds=1)
 
 
-def _apart(workshop: Workshop, engine: Engine, folder: Path, until: datetime) -> Workshop:
+def apart(workshop: Workshop, engine: Engine, folder: Path, until: datetime) -> Workshop:
     """Return a workshop that reads and writes nothing but the copy: no files, no mail, no web.
 
     Its wall lies ahead, so that a message that waits for another try is tried.
@@ -78,7 +78,7 @@ def _apart(workshop: Workshop, engine: Engine, folder: Path, until: datetime) ->
     return replace(
         workshop,
         engine=engine,
-        gateway=_Nowhere(),
+        gateway=Nowhere(),
         inbox=folder / "inbox",
         seals=folder / "seals",
         documents=folder / "documents",
@@ -89,21 +89,40 @@ def _apart(workshop: Workshop, engine: Engine, folder: Path, until: datetime) ->
     )
 
 
-def _run_ahead(workshop: Workshop, at: datetime, until: datetime) -> None:
-    """Tick now, then at each moment at which something falls due."""
+class People(Protocol):
+    """Those who act while the jobs are run ahead."""
+
+    def act(self, now: datetime) -> None:
+        """Do what is to be done by this moment, before its tick."""
+        ...
+
+    def next_act(self, now: datetime) -> datetime | None:
+        """Look at where everybody stands after a tick; return when somebody acts next."""
+        ...
+
+
+def run_ahead(workshop: Workshop, at: datetime, until: datetime, people: People | None = None) -> None:
+    """Tick now, then at each moment at which something falls due, or somebody acts.
+
+    What is overdue is tried again a minute later, as long as a tick does anything: what waits for `retry` waits.
+    """
     now: datetime | None = at
     for _ in range(_MOST_TICKS):
         if now is None or now > until:
             return
-        tick.run(workshop, now)
+        if people is not None:
+            people.act(now)
+        busy = any(summary.handled for summary in tick.run(workshop, now))
         with reading(workshop.engine) as connection:
-            now = next_due(connection, now + _A_MINUTE)
+            due = next_due(connection, now + _A_MINUTE, beyond=None if busy else now)
+        acts = None if people is None else people.next_act(now)
+        now = min((moment for moment in (due, acts) if moment is not None), default=None)
 
 
 # ------------------------------------------------------------------------------------------------------ what came of it
 Known = Collection[object]  # ids of what had settled, or ended, before
-_SETTLED = select(MESSAGE.c.id).where(MESSAGE.c.status == MessageStatus.ACCEPTED.value)
-_ENDED = select(DEADLINE.c.id).where(DEADLINE.c.status.in_((DeadlineStatus.FIRED.value, DeadlineStatus.MISSED.value)))
+SETTLED = select(MESSAGE.c.id).where(MESSAGE.c.status == MessageStatus.ACCEPTED.value)
+ENDED = select(DEADLINE.c.id).where(DEADLINE.c.status.in_((DeadlineStatus.FIRED.value, DeadlineStatus.MISSED.value)))
 
 
 def _messages(connection: Connection, before: Known) -> Iterator[Document]:
@@ -143,7 +162,7 @@ def _about(connection: Connection) -> defaultdict[str, list[Any]]:
     return carried
 
 
-def _steps(
+def steps(
     connection: Connection, status: DeadlineStatus, does: Collection[StepAction], before: Known
 ) -> Iterator[Document]:
     """Yield the steps of ladders that came to this status, of those that do one of these things."""
@@ -164,4 +183,5 @@ def _steps(
                 "rule": row.rule,
                 "step": row.step,
                 "does": str(step.do),
+                "audience": str(step.audience) if step.audience else None,
             }

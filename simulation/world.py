@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, func, select, true
 
 from actions.effects import OFFER
 from actions.facts import FACT
@@ -119,14 +119,18 @@ def address_of(connection: Connection, role: Role, organisation_id: int | None) 
     return str(connection.execute(query).scalar_one())
 
 
-def next_due(connection: Connection, after: datetime) -> datetime | None:
-    """Return the next moment at which something falls due, at `after` or later; what is overdue counts as now."""
+def next_due(connection: Connection, after: datetime, beyond: datetime | None = None) -> datetime | None:
+    """Return the next moment at which something falls due, at `after` or later.
+
+    What is overdue counts as now; what fell due at `beyond` or before does not count at all.
+    """
     probes = (
-        select(func.min(DEADLINE.c.due_at)).where(DEADLINE.c.status == "open"),
-        select(func.min(PARTICIPATION.c.look_at)),
-        select(func.min(OFFER.c.look_at)),
-        select(func.min(HANDOFF.c.look_at)),
-        select(func.min(MESSAGE.c.send_from)).where(MESSAGE.c.status == MessageStatus.QUEUED.value),
+        (DEADLINE.c.due_at, DEADLINE.c.status == "open"),
+        (PARTICIPATION.c.look_at, true()),
+        (OFFER.c.look_at, true()),
+        (HANDOFF.c.look_at, true()),
+        (MESSAGE.c.send_from, MESSAGE.c.status == MessageStatus.QUEUED.value),
     )
-    moments = [moment for probe in probes if (moment := connection.execute(probe).scalar()) is not None]
+    later = (select(func.min(due)).where(mine, due > beyond if beyond else true()) for due, mine in probes)
+    moments = [moment for probe in later if (moment := connection.execute(probe).scalar()) is not None]
     return max(min(moments), after) if moments else None

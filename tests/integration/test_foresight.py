@@ -108,6 +108,20 @@ def test_nothing_is_foreseen_for_whoever_acts_first(databases: Databases, tmp_pa
         assert all(AMELIE not in each["references"] for each in after if each["kind"] == "approval_reminder")
 
 
+def test_what_waits_for_retry_does_not_hide_what_comes_after_it(databases: Databases, tmp_path: Path) -> None:
+    with a_world(databases, "sqlite", tmp_path, worlds.registered) as world:
+        world.change(
+            "INSERT INTO set_aside (job, participation_id, error, tries, first_at, last_at)"
+            f" SELECT 'deadlines', id, 'KeyError', 3, journal_at, journal_at FROM participation"
+            f" WHERE reference = '{AMELIE}'"
+        )
+
+        found = foresee(world.workshop, moment("2018-09-23 18:00"), 80)
+
+        lapsing = {step["reference"] for step in found["expiries"]}
+        assert lapsing == {worlds.BASILE, worlds.CELINE, worlds.DESIRE}
+
+
 def test_copy_holds_every_row_and_goes_with_its_folder(engine: Engine, tmp_path: Path) -> None:
     world = World(engine, tmp_path)
     worlds.evaluated(world)
