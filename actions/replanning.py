@@ -81,12 +81,13 @@ def preview(connection: Connection, file: EditionFile, occasion: Occasion) -> Pl
 
 
 def replan(
-    connection: Connection, file: EditionFile, confirmed: int, reason: str, actor: Actor, occasion: Occasion
+    connection: Connection, file: EditionFile, confirmed: int | None, reason: str, actor: Actor, occasion: Occasion
 ) -> Plan:
     """Make the file the edition's, and plan anew what hangs on its open participations.
 
-    `confirmed` is the count that was shown. All in the caller's transaction: open participations are locked until its
-    end, so that nobody acts under one ladder and is judged by another.
+    `confirmed` is the count that was shown; None on a copy, where nobody is asked. All in the caller's
+    transaction: open participations are locked until its end, so that nobody acts under one ladder and is judged by
+    another.
 
     Raises what `preview` raises; Refused (`wrong_role`, `reason_given`, `replan_stale`, `before_last_entry`).
     """
@@ -118,8 +119,8 @@ def _begin(connection: Connection, code: str, reason: str, actor: Actor, trigger
     return current(connection, code)  # nobody revises it any more
 
 
-def _confirmed(plan: Plan, confirmed: int) -> None:
-    if plan.count != confirmed:
+def _confirmed(plan: Plan, confirmed: int | None) -> None:
+    if confirmed is not None and plan.count != confirmed:
         raise Refused("replan_stale", value=confirmed, count=plan.count)
 
 

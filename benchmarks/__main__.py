@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 
-from benchmarks import actions, handoffs, listing, startup, ticks
+from benchmarks import actions, deadlines, handoffs, life, listing, startup, ticks, whatif
 from benchmarks.report import Line, Measured, table
 from tests.support.databases import Databases, Kind
 
@@ -17,17 +17,23 @@ _ROUNDS = 7
 _LEAST_ROUNDS = 5
 _TITLES = {
     "actions": "Actions, beside hand-written SQL that writes the same rows",
+    "deadlines": "Deadlines that fall due within one minute",
     "handoffs": "Handoffs, offered by one run of the flow",
+    "life": "A whole edition, played by plain jobs",
     "listing": "An institute's list over HTTP, among 100,000 handoffs",
     "startup": "Start-up",
     "ticks": "Ticks, on SQLite",
+    "whatif": "What-if, as the edition stands and changed",
 }
 _BENCHMARKS: Mapping[str, Callable[[Databases, Sequence[Kind], int], Iterator[Line]]] = {
     "actions": actions.run,
+    "deadlines": lambda databases, engines, _rounds: deadlines.run(databases, engines),
     "handoffs": lambda databases, engines, _rounds: handoffs.run(databases, engines),
+    "life": lambda databases, _engines, _rounds: life.run(databases),
     "listing": listing.run,
     "startup": lambda _databases, _engines, rounds: startup.run(rounds),
     "ticks": lambda databases, _engines, rounds: ticks.run(databases, rounds),
+    "whatif": lambda databases, _engines, _rounds: whatif.run(databases),
 }
 
 

@@ -16,6 +16,7 @@ from states.names import Purpose
 _WIDTH = 100
 _WIDEST = 140
 _NARROW = 24
+_SHOWN = 3  # references in a line
 _LABELS_OF_TRIGGERS = ("trigger", "entry")
 
 
@@ -135,6 +136,12 @@ def trigger_name(subject: str, trigger: str) -> str:
         if name != trigger:
             return name
     return trigger
+
+
+def some(references: Sequence[str]) -> str:
+    """Return the first references, and how many more there are: the document has them all."""
+    more = len(references) - _SHOWN
+    return ", ".join(references[:_SHOWN]) + (f" (+{more})" if more > 0 else "")
 
 
 def percent(share: float) -> str:

@@ -13,7 +13,6 @@ from core.errors import UsageError
 
 Days = Annotated[int, typer.Option("--days", metavar="N", help=told("days_ahead"))]
 _DAYS = 7
-_SHOWN = 3  # references in a line; the document has them all
 
 
 def upcoming(days: Days = _DAYS, at: At = None, as_json: AsJson = False, directory: Directory = None) -> None:
@@ -41,7 +40,7 @@ def _tell(found: Mapping[str, Any]) -> None:
             console.when(each["at"]),
             console.named("kind", each["kind"]),
             stood_in(each["to"], each["stands_in"]),
-            _some(each["references"]),
+            console.some(each["references"]),
             ", ".join(why(subject, rule) for subject, rule in each["about"]),
         )
         for each in found["messages"]
@@ -53,7 +52,7 @@ def _tell(found: Mapping[str, Any]) -> None:
             rule = why(each["subject"], f"{each['rule']}:{each['step']}")
             together.setdefault((each["at"], each["does"], rule), []).append(each["reference"])
         rows = [
-            (console.when(at), console.named("step_action", does), _some(references), rule)
+            (console.when(at), console.named("step_action", does), console.some(references), rule)
             for (at, does, rule), references in together.items()
         ]
         _table(heading, ("at", "act", "reference", "rule"), rows)
@@ -62,9 +61,3 @@ def _tell(found: Mapping[str, Any]) -> None:
 def _table(heading: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     if rows:
         console.table(console.heading(heading), columns, rows, whole=("at",))
-
-
-def _some(references: Sequence[str]) -> str:
-    """Return the first references, and how many more there are."""
-    more = len(references) - _SHOWN
-    return ", ".join(references[:_SHOWN]) + (f" (+{more})" if more > 0 else "")

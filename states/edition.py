@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import time
 from zoneinfo import ZoneInfo
 
@@ -27,6 +27,7 @@ __all__ = [
     "MOST_BYTES",
     "EditionFile",
     "OrganisationPart",
+    "checked",
     "content_hash",
     "differences",
     "normal",
@@ -55,6 +56,11 @@ def read_edition(data: bytes, name: str) -> EditionFile:
         where = {"row": place.group(1), "position": place.group(2)} if place else {}
         line = int(place.group(1)) if place else None
         raise InvalidFile(name, [Problem("edition_not_toml", line=line, params=where)]) from error
+    return checked(raw, name)
+
+
+def checked(raw: Mapping[str, object], name: str) -> EditionFile:
+    """Check what an edition file holds. Raises InvalidFile with every fault found."""
     try:
         edition = EditionFile.model_validate(raw)
     except ValidationError as error:

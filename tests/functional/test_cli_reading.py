@@ -298,3 +298,16 @@ def test_upcoming_days_have_bounds(loaded: str, call: Call, days: str) -> None:
     answer = call("upcoming", "--days", days, "--json")
 
     assert (answer.status, answer.refused["code"]) == (2, "bad_days")
+
+
+def test_simulate_compares_another_ladder_with_the_one_that_stands(loaded: str, done: Call, call: Call) -> None:
+    step = "deadlines.participation.registered.approval.steps[0]"
+    asked = ("simulate", "--from", "2018-09-17T09:00", "--days", "3", "--set", f"{step}.offset=2")
+    shown, found = done(*asked).out, done(*asked, "--json").json
+    refused = call("simulate", "--set", f"{step}.ofset=2")
+
+    assert found["changes"] == [f"{step}.offset: 5 -> 2"]
+    assert found["after"]["mails"]["total"] > found["before"]["mails"]["total"]
+    assert "rappel\N{NO-BREAK SPACE}: accord" in shown
+    assert max(map(len, shown.splitlines())) <= 100
+    assert (refused.status, "offset" in refused.err) == (1, True)
