@@ -6,6 +6,7 @@ it again (`actions.reopening`): the next closing makes another report, and the e
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -47,15 +48,17 @@ class Closed:
 def over(connection: Connection, at: datetime) -> Iterator[Row[Any]]:
     """Yield (id, code, revision_id) of the editions that are not closed though their last local day is over.
 
-    An edition in which nobody ever registered has nothing to freeze. The rules of a revision are read once a process.
+    An edition in which nobody ever registered has nothing to freeze. The rules of a revision are read once a process;
+    one whose revision cannot be read has its people set aside, and is not closed before somebody has mended it.
     """
     latest = select(func.max(REVISION.c.id)).where(REVISION.c.edition_id == EDITION.c.id).scalar_subquery()
     query = select(EDITION.c.id, EDITION.c.code, latest.label("revision_id"))
     open_ones = (EDITION.c.closed_at.is_(None), EDITION.c.participations_numbered > 0)
     for row in connection.execute(query.where(*open_ones).order_by(EDITION.c.id)).all():
-        rules = rules_for(connection, row.revision_id)
-        if rules.calendar.end_of(rules.anchors[Anchor.CLOSING]) <= at:
-            yield row
+        with suppress(ValueError):
+            rules = rules_for(connection, row.revision_id)
+            if rules.calendar.end_of(rules.anchors[Anchor.CLOSING]) <= at:
+                yield row
 
 
 def lapsing(edition_id: int) -> Select[tuple[int]]:

@@ -24,7 +24,7 @@ from jobs.summary import Summary
 from jobs.workshop import MOST_AT_ONCE, Workshop
 from states.audiences import addressed
 from states.deadlines import PLACE_RULE
-from states.names import Audience, DeadlineStatus, Kind, Level, OrganisationKind, Role, StepAction, Subject, Trigger
+from states.names import DeadlineStatus, Level, OrganisationKind, Role, StepAction, Subject, Trigger
 from states.rules import RuleKey, Step
 from states.tables import process_for
 
@@ -137,31 +137,32 @@ def _step(connection: Connection, row: Row[Any]) -> Step:
 
 def _tell(connection: Connection, due: Sequence[tuple[Row[Any], Step]], occasion: Occasion) -> Outcomes:
     """Mark reminders and escalations fired and say them, in one go; an act that came first has won."""
-    participations = read_rows(connection, {row.participation_id for row, _ in due})
-    readable = [row.id for row, _ in due if row.participation_id in participations]
-    won = _mark(connection, readable, DeadlineStatus.FIRED, occasion)
-    firing = [(row, step) for row, step in due if row.id in won]
+    people = read_rows(connection, {row.participation_id for row, _ in due})
+    outcomes: list[tuple[int, Outcome | str | None]] = []
+    ready: list[tuple[Row[Any], Step, Tell | None]] = []
+    for row, step in due:
+        try:
+            ready.append((row, step, _said(row, step, people.get(row.participation_id))))
+        except Exception as fault:  # noqa: BLE001 - one participation's fault is set aside, the others go on
+            outcomes.append((row.participation_id, fault))
+    won = _mark(connection, [row.id for row, *_ in ready], DeadlineStatus.FIRED, occasion)
     committees: dict[int, int | None] = {}  # by revision
     notifications, alerts = [], []
-    for row, step in firing:
-        if step.message is not None and step.audience is not None:
-            stands = participations[row.participation_id]
-            tell = _said(row, step.message, step.audience, stands, alone=step.alone)
-            if tell.role is Role.COMMITTEE and row.revision_id not in committees:
-                committees[row.revision_id] = _committee(connection, row.revision_id)
-            committee = committees.get(row.revision_id) if tell.role is Role.COMMITTEE else None
-            if said := notification_row(stands, tell, occasion.at, committee):
-                notifications.append(said)
-                if step.do is StepAction.ESCALATE:
-                    alerts.append((row, said))
+    for row, step, tell in (each for each in ready if each[0].id in won):
+        outcomes.append((row.participation_id, f"{row.rule}:{step.do}"))
+        if tell is None:
+            continue
+        if tell.role is Role.COMMITTEE and row.revision_id not in committees:
+            committees[row.revision_id] = _committee(connection, row.revision_id)
+        committee = committees.get(row.revision_id) if tell.role is Role.COMMITTEE else None
+        if said := notification_row(people[row.participation_id], tell, occasion.at, committee):
+            notifications.append(said)
+            if step.do is StepAction.ESCALATE:
+                alerts.append((row, said))
     if notifications:
         connection.execute(insert(NOTIFICATION), notifications)
     raise_items(connection, alerts, occasion.at)
-    told: list[tuple[int, Outcome | str | None]] = [
-        (row.participation_id, f"{row.rule}:{step.do}") for row, step in firing
-    ]
-    unreadable = {row.participation_id for row, _ in due} - set(participations)
-    return [*told, *((pid, ValueError("unreadable")) for pid in sorted(unreadable))]
+    return outcomes
 
 
 def _committee(connection: Connection, revision_id: int) -> int | None:
@@ -170,15 +171,20 @@ def _committee(connection: Connection, revision_id: int) -> int | None:
     return connection.execute(select(ORGANISATION.c.id).where(*mine)).scalar()
 
 
-def _said(row: Row[Any], message: Kind, audience: Audience, stands: Stands, *, alone: bool) -> Tell:
+def _said(row: Row[Any], step: Step, stands: Stands | None) -> Tell | None:
+    """Return what a step says, and to whom. Raises ValueError when the participation cannot be read."""
+    if stands is None:
+        raise ValueError("unreadable")
+    if step.message is None or step.audience is None:
+        return None
     subject = Subject(row.subject)
     table = process_for(subject, stands.definition)
-    role, level = addressed(audience, table.states[row.state].owed_by if row.rule != PLACE_RULE else None)
+    role, level = addressed(step.audience, table.states[row.state].owed_by if row.rule != PLACE_RULE else None)
     if role is not Role.COMMITTEE and nobody_there(stands, role):  # no company, no institute yet: IFC must find one
         role, level = Role.COORDINATOR, Level.FIRST
     name = f"{row.subject}.{row.rule}.{row.step}.{row.generation}"
-    key = f"{row.participation_id}/{name}/{message}"
-    return Tell(message, role, subject, f"{row.rule}:{row.step}", key, level=level, alone=alone)
+    key = f"{row.participation_id}/{name}/{step.message}"
+    return Tell(step.message, role, subject, f"{row.rule}:{row.step}", key, level=level, alone=step.alone)
 
 
 def _mark(connection: Connection, ids: Sequence[int], status: DeadlineStatus, occasion: Occasion) -> set[int]:

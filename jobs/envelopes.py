@@ -170,8 +170,14 @@ class _Desk:
         self.contacts = Contacts(connection, self.today, ifc_id)
 
     def quiet_until(self, notification: Row[Any]) -> datetime:
-        """Return when the quiet hours of the edition are over; the moment itself outside them."""
-        rules = rules_for(self.connection, self.rows[notification.participation_id].revision_id)
+        """Return when the quiet hours of the edition are over; the moment itself outside them.
+
+        Where the rules cannot be read, `items` says so of that participation.
+        """
+        try:
+            rules = rules_for(self.connection, self.rows[notification.participation_id].revision_id)
+        except Exception:  # noqa: BLE001 - one participation's fault must not silence the others
+            return self.at
         return rules.calendar.may_send_from(self.at)
 
     def still_true(self, kind: Kind, notification: Row[Any]) -> bool:

@@ -171,7 +171,7 @@ def test_delivery_claims_what_another_holds_only_when_leases_do_not_count(
         while delivery._put_in_envelopes(world.workshop, worlds.REGISTERED_AT, 500):
             pass
         if not leases_count:
-            monkeypatch.setattr(delivery, "_claimable", lambda _wall: MESSAGE.c.status.in_(("queued", "leased")))
+            monkeypatch.setattr(delivery, "_claimable", lambda _at, _wall: MESSAGE.c.status.in_(("queued", "leased")))
 
         first, second = (
             {
