@@ -301,7 +301,8 @@ def _keep_one_coordinator(connection: Connection, leaving: Row[Any], day: date) 
         return
     ours = (CONTACT.c.organisation_id == leaving.organisation_id, CONTACT.c.role == leaving.role)
     rows = connection.execute(select(CONTACT).where(*ours)).all()
-    if not any(can_be_reached(row, day) for row in rows if row.id != leaving.id):
+    staying = (row for row in rows if row.id != leaving.id and row.valid_to is None)  # who leaves later does not stay
+    if not any(can_be_reached(row, day) for row in staying):
         raise Refused("last_coordinator", value=leaving.address)
 
 

@@ -16,7 +16,7 @@ from models import Deadline, Edition, EditionRevision, Participation, table_of
 from notifications.catalogue import CATALOGUE, KindSpec
 from states.edition import EditionFile, OrganisationPart, content_hash, differences
 from states.edition_parts import ContactPart
-from states.names import DeadlineStatus, OrganisationKind
+from states.names import DeadlineStatus, Kind, OrganisationKind, Role
 
 EDITION, REVISION, PARTICIPATION = table_of(Edition), table_of(EditionRevision), table_of(Participation)
 DEADLINE = table_of(Deadline)
@@ -113,7 +113,8 @@ def _idle_messages(file: EditionFile) -> Iterator[Problem]:
     """
     for subject, states in file.deadlines.items():
         for state, rules in states.items():
-            allowed = tuple(kind for kind, spec in CATALOGUE.items() if _is_said(spec, subject, state))
+            said = (kind for kind, spec in CATALOGUE.items() if _is_said(spec, subject, state))
+            allowed = tuple(kind for kind in said if kind not in _OF_AN_ENTRY)  # they tell what an act has just done
             for rule, ladder in rules.items():
                 for number, step in enumerate(ladder.steps):
                     if step.message is not None and step.message not in allowed:
@@ -122,6 +123,9 @@ def _idle_messages(file: EditionFile) -> Iterator[Problem]:
                     elif step.digest and step.message is not None and not CATALOGUE[step.message].may_fold:
                         column = f"deadlines.{subject}.{state}.{rule}.steps[{number}].digest"
                         yield Problem("edition_no_digest", None, column, "true", {"message": step.message})
+
+
+_OF_AN_ENTRY = (Kind.TRANSFER_INVITATION, Kind.TRANSFER_MOVED, Kind.TRANSFER_CALLED_OFF, Kind.WEBHOOK_DISABLED)
 
 
 def _is_said(spec: KindSpec, subject: str, state: str) -> bool:
@@ -148,6 +152,7 @@ def _stored(
     revision_id = keep_revision(connection, edition_id, loaded.number, file, actor, occasion)
     connection.execute(update(EDITION).where(EDITION.c.id == edition_id).values(title=file.title, closed_at=None))
     _keep_organisations(connection, file, said_before)
+    _keep_one_coordinator(connection)
     before = connection.execute(select(EDITION.c.journal_head).where(EDITION.c.id == edition_id)).scalar_one()
     after = content_hash(file.canonical())
     append(connection, edition_id, EditionEntry(revision_id, "load", before[:12], after[:12]), actor, occasion)
@@ -170,11 +175,24 @@ def keep_revision(
     return int(connection.execute(insert(REVISION).values(values).returning(REVISION.c.id)).scalar_one())
 
 
+def _keep_one_coordinator(connection: Connection) -> None:
+    """Refuse a file that leaves IFC without anybody to write to: nobody could mend it then. Raises Refused."""
+    ours = (
+        CONTACT.c.role == Role.COORDINATOR.value,
+        CONTACT.c.status == "ok",
+        CONTACT.c.address != "",
+        CONTACT.c.valid_to.is_(None),
+    )
+    if connection.execute(select(CONTACT.c.id).where(*ours).limit(1)).first() is None:
+        raise Refused("nobody_at_ifc")
+
+
 def keep_people_of(connection: Connection, edition: Current, file: EditionFile) -> None:
     """Bring title, organisations and contacts up to date with a new file of an edition."""
     _retire_contacts(connection, EditionFile.model_validate_json(edition.content), file)
     connection.execute(update(EDITION).where(EDITION.c.id == edition.id).values(title=file.title, closed_at=None))
     _keep_organisations(connection, file, _named(edition.content))
+    _keep_one_coordinator(connection)
 
 
 _Named = tuple[OrganisationKind, str, ContactPart]

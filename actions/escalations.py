@@ -93,7 +93,7 @@ _CARRY_ON = (
         DESK.c.participation_id == bindparam("b_id"),
         DESK.c.subject == bindparam("b_subject"),
         DESK.c.rule == bindparam("b_rule"),
-        *(DESK.c.status != status for status in OVER),  # NOT IN takes one row at a time
+        DESK.c.status != DeskStatus.SETTLED.value,  # what was done comes back, as the same item, if alerted to again
     )
     .values(generation=bindparam("v_generation"))
 )

@@ -80,7 +80,7 @@ def extend(connection: Connection, reference: str, asked: Extension, actor: Acto
         actor,
         occasion,
         (Pulled(table.subject, Trigger.EXTEND, state, state, ()),),
-        ended=(Ended(table.subject, rule, DeadlineStatus.CLOSED),),
+        ended=(Ended(table.subject, rule, DeadlineStatus.CLOSED, _still_late(hangs, steps)),),
         opened=steps,
         reason=request.reason,
         data={**request.data, "extension": extension},
@@ -117,6 +117,7 @@ def _so_far(
         DEADLINE.c.rule == rule,
     )
     latest = select(func.max(DEADLINE.c.generation)).where(*mine).scalar_subquery()
+    connection.execute(select(DEADLINE.c.id).where(*mine).with_for_update()).all()  # who fires one is waited for
     query = select(DEADLINE.c.step, DEADLINE.c.status, DEADLINE.c.extension).where(*mine)
     rows = connection.execute(query.where(DEADLINE.c.generation == latest)).all()
     fired = (row.step for row in rows if row.status in {DeadlineStatus.FIRED, DeadlineStatus.MISSED})
@@ -131,6 +132,12 @@ def _data_of(connection: Connection, stands: Seen, done: Applied) -> dict[str, i
     return known
 
 
+def _still_late(hangs: Standing, steps: tuple[Opened, ...]) -> bool:
+    """Tell whether an alert that was given stays past: whoever has it on their desk must keep it."""
+    alerts = (each for hung, each in zip(hangs.steps, steps, strict=True) if hung.step.do is StepAction.ESCALATE)
+    return any(each.status is DeadlineStatus.MISSED for each in alerts)
+
+
 def _ahead(
     stands: Seen, hangs: Standing, steps: tuple[Opened, ...], occasion: Occasion
 ) -> tuple[tuple[StepAction, datetime], ...]:
@@ -138,7 +145,7 @@ def _ahead(
     dated = [(hung.step.do, each.due_at) for hung, each in zip(hangs.steps, steps, strict=True) if each.due_at]
     if not dated:
         raise Refused("deadline_waits", state=stands.row.state)
-    ahead = tuple((do, due_at) for do, due_at in dated if due_at > occasion.at)
+    ahead = tuple(sorted(((do, due_at) for do, due_at in dated if due_at > occasion.at), key=lambda each: each[1]))
     last: date = stands.rules.calendar.local_day(max(due_at for _, due_at in dated))
     if not ahead:
         raise Refused("extension_in_past", state=stands.row.state, on=last)

@@ -11,7 +11,18 @@ from sqlalchemy import Connection, Engine, and_, bindparam, func, select
 
 from actions.occasion import Actor, Occasion
 from core.errors import NotFound, Refused
-from models import EditionRevision, Handoff, Offer, OfferSession, Organisation, Participation, Placement, Seat, table_of
+from models import (
+    Edition,
+    EditionRevision,
+    Handoff,
+    Offer,
+    OfferSession,
+    Organisation,
+    Participation,
+    Placement,
+    Seat,
+    table_of,
+)
 from states.edition import rules_of
 from states.names import Anchor, FactKind, HandoffStatus, OrganisationKind, PlacementStatus, Purpose, Role
 from states.process import Process
@@ -220,6 +231,9 @@ def on_latest(connection: Connection, seen: Seen) -> Seen:
     """
     revision = table_of(EditionRevision)
     mine = revision.c.edition_id == seen.row.edition_id
+    edition = table_of(Edition)
+    held = select(edition.c.id).where(edition.c.id == seen.row.edition_id)
+    connection.execute(held.with_for_update(read=True)).all()  # whoever gives it another ladder is waited for
     latest = connection.execute(select(func.max(revision.c.id)).where(mine)).scalar_one()
     rules = rules_for(connection, latest)
     if rules.process != seen.row.definition:

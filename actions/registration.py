@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from actions.change import Change
 from actions.editions import Current
@@ -14,7 +14,7 @@ from actions.people import Person, keep_contact, keep_organisation, keep_party
 from actions.reading import Seen, Stands, rules_for
 from actions.writing import PARTICIPATION, write
 from core.errors import Refused
-from models import Edition, OfferSession, Organisation, Wish, table_of
+from models import Edition, EditionRevision, OfferSession, Organisation, Wish, table_of
 from states.decide import decide
 from states.names import OrganisationKind, Role, Subject, Trigger
 from states.process import START
@@ -22,7 +22,7 @@ from states.snapshot import Command, Refusal, Snapshot
 from states.tables import process_for
 
 EDITION, WISH, ORGANISATION = table_of(Edition), table_of(Wish), table_of(Organisation)
-SESSION = table_of(OfferSession)
+SESSION, REVISION = table_of(OfferSession), table_of(EditionRevision)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +101,16 @@ def _insert(
     number = connection.execute(
         update(EDITION).where(EDITION.c.id == edition.id).values({counter: counter + 1}).returning(counter)
     ).scalar_one()
+    # whoever gives the edition another ladder has been waited for, or waits for us: what is read here is the latest
+    latest = select(func.max(REVISION.c.id)).where(REVISION.c.edition_id == edition.id)
+    revision_id = connection.execute(latest).scalar_one()
     row = {
         "edition_id": edition.id,
-        "revision_id": edition.revision_id,
+        "revision_id": revision_id,
         "party_id": party_id,
         "school_id": school_id,
         "reference": f"{edition.code}-{number:04d}",
-        "definition": rules_for(connection, edition.revision_id).process,
+        "definition": rules_for(connection, revision_id).process,
         "kind": registration.kind,
         "network": registration.network,
         "education": registration.education,

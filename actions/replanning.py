@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
+from actions.apply import not_too_long
 from actions.change import Change
 from actions.editions import (
     REVISION,
@@ -112,10 +113,15 @@ def _begin(connection: Connection, code: str, reason: str, actor: Actor, trigger
     only_ifc(connection, actor, trigger)
     if not reason.strip():
         raise Refused("reason_given", trigger=trigger)
+    not_too_long(reason)
     edition = current(connection, code)
     hold(connection, edition.id)
     query = select(PARTICIPATION.c.id).where(PARTICIPATION.c.edition_id == edition.id, _IS_OPEN)
     connection.execute(query.order_by(PARTICIPATION.c.id).with_for_update(key_share=True)).all()
+    # a job that is firing one of these is waited for: what it gave is then seen as given
+    running = DEADLINE.c.status.in_((DeadlineStatus.OPEN.value, DeadlineStatus.WAITING.value))
+    steps = select(DEADLINE.c.id).where(running, DEADLINE.c.participation_id.in_(query))
+    connection.execute(steps.order_by(DEADLINE.c.id).with_for_update()).all()
     return current(connection, code)  # nobody revises it any more
 
 
@@ -177,7 +183,11 @@ def migrate(
 def _check(connection: Connection, edition: Current, rules: Rules, mapping: Mapping[str, str]) -> None:
     """Refuse a mapping that forgets a state in use, names one that is not there, or would skip what must be done."""
     here = PARTICIPATION_PROCESSES[rules.process]
+    elsewhere = {each for version, process in PARTICIPATION_PROCESSES.items() for each in process.states if version}
     for there, state in mapping.items():
+        if there in here.states or there not in elsewhere:
+            lacking = sorted(str(each) for each in elsewhere - set(here.states))
+            raise Refused("migrate_not_lacking", value=there, states=lacking)
         if state not in here.open_states:
             raise Refused("migrate_bad_state", value=state, states=here.open_states)
         if (there in _IN_THE_COMPANY_AND_BEFORE) != (state in _IN_THE_COMPANY_AND_BEFORE):
@@ -304,7 +314,7 @@ class _Changing:
                 known = Known()
             generation[place] = row.generation
             given = known.given
-            if row.status == DeadlineStatus.FIRED:
+            if row.status in {DeadlineStatus.FIRED, DeadlineStatus.MISSED}:  # missed: it had been given before
                 ladder = rules_for(self.connection, row.revision_id).ladder
                 step = ladder[RuleKey(Subject(row.subject), row.state, row.rule)][row.step]
                 given |= {alert_of(step)}

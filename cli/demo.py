@@ -97,6 +97,7 @@ def _tell(
 
 def _outage(outage: Mapping[str, Any]) -> None:
     """Tell an outage: what was due meanwhile and caught up, passed over, or done by people before the end of it."""
+    steps = [(each, "fired") for each in outage["caught_up"]] + [(each, "missed") for each in outage["missed"]]
     rows = [
         (
             console.when(each["due_at"]),
@@ -105,8 +106,7 @@ def _outage(outage: Mapping[str, Any]) -> None:
             console.named("deadline_status", status),
             console.when(each["at"]),
         )
-        for status, steps in (("fired", outage["caught_up"]), ("missed", outage["missed"]))
-        for each in steps
+        for each, status in sorted(steps, key=lambda step: step[0]["due_at"])
     ]
     title = say("outage", begins=console.when(outage["from"]), ends=console.when(outage["until"]))
     console.table(title, ("due_at", "rule", "reference", "status", "at"), rows, whole=("due_at", "at"))

@@ -41,6 +41,9 @@ def moment(given: str | None) -> datetime:
 def local_day(text: str) -> date:
     """Read a local day as 2019-03-14. Raises UsageError (`bad_day`)."""
     try:
-        return date.fromisoformat(text.strip())
+        day = date.fromisoformat(text.strip())
     except ValueError:
         raise UsageError("bad_day", value=text) from None
+    if not _FIRST_YEAR <= day.year < _LAST_YEAR:
+        raise UsageError("bad_day", value=text)
+    return day

@@ -21,6 +21,7 @@ class Chosen:
     language: str
     role: Role
     stands_in: str = ""
+    phone: str = ""
 
 
 class Contacts:
@@ -75,4 +76,4 @@ class Contacts:
 
 def _chosen(contact: Row[Any], role: Role, stands_in: str) -> Chosen:
     name = f"{contact.first_name or ''} {contact.last_name or ''}".strip() or contact.address
-    return Chosen(contact.id, contact.address, name, contact.language, role, stands_in)
+    return Chosen(contact.id, contact.address, name, contact.language, role, stands_in, contact.phone or "")

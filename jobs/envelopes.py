@@ -1,7 +1,7 @@
 """From notifications to what a message is rendered from: names are resolved when the message is claimed, not before."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property
@@ -27,7 +27,19 @@ from notifications.catalogue import CATALOGUE
 from notifications.envelope import Contact, Envelope, Item
 from states.edition import EditionFile
 from states.edition_evaluation import questions_of
-from states.names import HandoffStatus, Kind, Level, PlacementStatus, Purpose, Role, StepAction, Subject, Trigger
+from states.names import (
+    HandoffStatus,
+    Kind,
+    Level,
+    MessageStatus,
+    PlacementStatus,
+    Purpose,
+    Role,
+    StandIn,
+    StepAction,
+    Subject,
+    Trigger,
+)
 from states.rules import RuleKey, Rules
 from states.tables import process_for
 
@@ -71,7 +83,13 @@ _SHOWS_REASON = frozenset(
 _ASKS_THE_QUESTIONS = frozenset({Kind.EVALUATION_REQUESTED, Kind.EVALUATION_REMINDER})
 
 # Words of the journal that are no reason for what comes after them.
-_OTHER_WORDS = (Trigger.RECORD_COMMENT.value, Trigger.REPLACE.value)
+_OTHER_WORDS = tuple(
+    trigger.value
+    for trigger in (
+        *(Trigger.RECORD_COMMENT, Trigger.RECORD_FACT, Trigger.REPLACE),
+        *(Trigger.TAKE_UP, Trigger.POSTPONE, Trigger.SETTLE, Trigger.EXTEND, Trigger.REPLAN, Trigger.MIGRATE),
+    )
+)
 
 # Messages about a round that was refused, or left unanswered: the one before the round that it opened.
 _ABOUT_THE_ROUND_BEFORE = frozenset({Kind.HANDOFF_DECLINED, Kind.HANDOFF_TIMED_OUT})
@@ -105,13 +123,30 @@ class Letter:
 def letters(connection: Connection, messages: Sequence[Row[Any]], at: datetime) -> list[Letter]:
     """Return what each of these messages says today, in a fixed number of statements."""
     desk, carried = _desk(connection, messages, at)
-    return [_letter(desk, message, carried[message.id]) for message in messages]
+    return [_or_failed(_letter, desk, message, carried[message.id]) for message in messages]
 
 
 def addressed(connection: Connection, messages: Sequence[Row[Any]], at: datetime) -> list[Letter]:
     """Return the same letters with nothing in them: which of them leave today, and to whom."""
     desk, carried = _desk(connection, messages, at)
-    return [_addressed(desk, message, carried[message.id])[0] for message in messages]
+    return [_or_failed(_to_whom, desk, message, carried[message.id]) for message in messages]
+
+
+def _to_whom(desk: "_Desk", message: Row[Any], notifications: Sequence[Row[Any]]) -> Letter:
+    return _addressed(desk, message, notifications)[0]
+
+
+def _or_failed(
+    write: Callable[["_Desk", Row[Any], Sequence[Row[Any]]], Letter],
+    desk: "_Desk",
+    message: Row[Any],
+    notifications: Sequence[Row[Any]],
+) -> Letter:
+    """Return a letter, or its failure: nothing that is wrong with one message may silence the others."""
+    try:
+        return write(desk, message, notifications)
+    except Exception as fault:  # noqa: BLE001 - whatever is wrong with one is told of that one
+        return Letter(message.id, None, None, failed=type(fault).__name__)
 
 
 def _desk(
@@ -136,7 +171,9 @@ def _addressed(
     true = [row for row in notifications if desk.still_true(kind, row)]
     if not true:
         return Letter(message.id, None, None, "no_longer_true"), ()
-    if (until := desk.quiet_until(true[0])) > desk.at:
+    # what a process that died may have sent already is settled now: put off, nobody would know of the doubt
+    doubtful = message.status == MessageStatus.LEASED
+    if not doubtful and (until := desk.quiet_until(true[0])) > desk.at:
         return Letter(message.id, None, None, quiet_until=until), ()
     chosen = desk.contacts.choose(Role(message.role), message.party_id, message.organisation_id, Level(message.level))
     if chosen is None:
@@ -191,6 +228,8 @@ class _Desk:
         meant = spec.is_true_in(str(status)) and _is_meant(kind, row)
         if spec.figures:
             meant = hangs(row, notification)
+        if kind is Kind.TRAINEE_WITHDRAWN and (row.days or "").split(",")[-1] < self.today.isoformat():
+            return not row.days  # the days are over: nobody waits for anybody
         if kind is Kind.HANDOFF_OFFERED and notification.organisation_id != row.institute_id:
             return False  # it went to another meanwhile, whose packet is not theirs to see
         return meant and still_so(self.connection, kind, notification, row.transfer_session_id, self.at)
@@ -209,7 +248,6 @@ class _Desk:
     def envelope(self, message_id: str, kind: Kind, chosen: Chosen, items: Sequence[Item], row: Row[Any]) -> Envelope:
         """Return what the message is rendered from; `row` is one of its participations, for what all share."""
         edition = self._edition(row.revision_id)
-        coordinator = edition.ifc.contacts[0]
         return Envelope(
             message_id=message_id,
             kind=kind,
@@ -217,17 +255,22 @@ class _Desk:
             recipient_role=chosen.role,
             edition_title=edition.title,
             items=tuple(items),
-            coordinator=Contact(
-                name=f"{coordinator.first_name} {coordinator.last_name}",
-                email=coordinator.email,
-                phone=coordinator.phone or None,
-            ),
+            coordinator=self._coordinator(edition, row.ifc_id),
+            unreached=chosen.stands_in == StandIn.DESK,
             sender=edition.ifc.name,
             preparation_url=edition.preparation.url,
             places_from=edition.cutoffs.allocation,
             places_until=edition.cutoffs.placement,
             questions=questions_of(edition) if kind in _ASKS_THE_QUESTIONS else (),
         )
+
+    def _coordinator(self, edition: EditionFile, ifc_id: int) -> Contact:
+        """Return whom to call at IFC: its first coordinator who can be reached, else the first of the file."""
+        found = self.contacts.first(Role.COORDINATOR, None, ifc_id)
+        if found is not None:
+            return Contact(name=found.name, email=found.address, phone=found.phone or None)
+        first = edition.ifc.contacts[0]
+        return Contact(name=f"{first.first_name} {first.last_name}", email=first.email, phone=first.phone or None)
 
     def packets(self, kind: Kind, rows: Sequence[Row[Any]]) -> tuple[str, ...]:
         """Return the packets that an offer hands over, by reference; those of erased people are no more."""
@@ -311,15 +354,21 @@ class _Desk:
     def _reason(self, kind: Kind, notification: Row[Any]) -> str | None:
         if kind not in _SHOWS_REASON or notification.seq is None:
             return None
+        own = JOURNAL.alias("own")
         query = select(TEXTS.c.text).where(
-            TEXTS.c.chain == "participation",
-            TEXTS.c.chain_id == notification.participation_id,
-            TEXTS.c.seq <= notification.seq,
-            TEXTS.c.seq >= notification.seq - 1,  # a joined entry follows the act that carries the reason
+            own.c.chain == "participation",
+            own.c.chain_id == notification.participation_id,
+            own.c.seq == notification.seq,
+            JOURNAL.c.chain == own.c.chain,
+            JOURNAL.c.chain_id == own.c.chain_id,
+            JOURNAL.c.seq.between(own.c.seq - 1, own.c.seq),  # a joined entry follows the act that carries the reason
+            # of the same act, and of nobody else's words: what stood before may be for IFC's eyes only
+            JOURNAL.c.at == own.c.at,
+            JOURNAL.c.role == own.c.role,
+            JOURNAL.c.trigger.not_in(_OTHER_WORDS),
             TEXTS.c.chain == JOURNAL.c.chain,
             TEXTS.c.chain_id == JOURNAL.c.chain_id,
             TEXTS.c.seq == JOURNAL.c.seq,
-            JOURNAL.c.trigger.not_in(_OTHER_WORDS),
         )
         return self.connection.execute(query.order_by(TEXTS.c.seq.desc()).limit(1)).scalar() or None
 

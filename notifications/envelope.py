@@ -100,6 +100,8 @@ class Envelope:
     sender: str
     """Who signs: the name of the organisation that sends."""
     language: str = "fr"
+    unreached: bool = False
+    """IFC reads it because whom it speaks to cannot be reached: it was delivered to nobody else."""
     preparation_url: str | None = None
     places_from: date | None = None
     """Places are given from this day on."""

@@ -129,7 +129,7 @@ def _subject(envelope: Envelope, matter: str) -> str:
 
 def _subject_code(envelope: Envelope) -> str:
     if is_copy(envelope):
-        return "subject_copy"
+        return "subject_unreached" if envelope.unreached else "subject_copy"
     return "subject_action" if CATALOGUE[envelope.kind].act_owed else "subject"
 
 
@@ -144,7 +144,7 @@ def _page(envelope: Envelope, blocks: _Blocks, subject: str, *, layout: str) -> 
             subject=subject,
             greeting=_greeting(envelope),
             matter=matter[:1].upper() + matter[1:],
-            copy_for=CATALOGUE[envelope.kind].audience if is_copy(envelope) else None,
+            copy=_copy(envelope),
             lead=blocks["lead"],
             ask=blocks.get("ask", ()),
             answer=_answer(envelope, blocks),
@@ -156,6 +156,14 @@ def _page(envelope: Envelope, blocks: _Blocks, subject: str, *, layout: str) -> 
             to_coordinator=envelope.recipient_role == Role.COORDINATOR,
         )
     )
+
+
+def _copy(envelope: Envelope) -> str | None:
+    """Say to whom the message speaks, to somebody else who reads it; and, to IFC, that they did not get it."""
+    if not is_copy(envelope):
+        return None
+    code = "unreached" if envelope.unreached else "copy"
+    return say(code, envelope.language, audience=CATALOGUE[envelope.kind].audience)
 
 
 def _in_figures(envelope: Envelope) -> bool:

@@ -138,18 +138,31 @@ def changes(
     old = standing(process, rules, before, entered)
     new = standing(process, rules, after, entered if stays else today)
     met = _met(process, before, after, acts)
+    changed = {rule: was for rule, was in old.items() if not was.same_as(new.get(rule))}
+    given = {rule: _past_alerts(was, new[rule], rules, at) for rule, was in changed.items() if stays and rule in new}
     ended = [
-        Ended(process.subject, rule, DeadlineStatus.MET if rule in met else DeadlineStatus.CLOSED)
-        for rule, was in old.items()
-        if not was.same_as(new.get(rule))
+        Ended(
+            process.subject,
+            rule,
+            DeadlineStatus.MET if rule in met else DeadlineStatus.CLOSED,
+            goes_on=rule not in met and bool(given.get(rule)),
+        )
+        for rule in changed
     ]
     opening = [
         step
         for rule, hangs in new.items()
         if not hangs.same_as(old.get(rule))
-        for step in opened(process.subject, rule, hangs, rules, at)
+        for step in opened(process.subject, rule, hangs, rules, at, given=given.get(rule))
     ]
     return ended, opening
+
+
+def _past_alerts(was: Standing, hangs: Standing, rules: Rules, at: datetime) -> frozenset[Alert]:
+    """Return the alerts of a rule that goes on whose moment is past and did not move: they are not given again."""
+    same = set(was.steps) & set(hangs.steps)
+    past = (hung.step for hung in same if hung.day is not None and due(hung.day, hung.step, rules, was.basin) <= at)
+    return frozenset(alert_of(step) for step in past if step.do is StepAction.ESCALATE)
 
 
 def _met(process: Process, before: Snapshot, after: Snapshot, acts: frozenset[str]) -> frozenset[str]:
@@ -165,11 +178,12 @@ def opened(
     rules: Rules,
     at: datetime,
     extension: int = 0,
-    given: Collection[Alert] = (),
+    given: Collection[Alert] | None = None,
 ) -> Iterator[Opened]:
     """Yield the steps of a rule that begins to hang at a moment; `extension`: working days beyond the ladder.
 
-    Where it hung before and is planned anew, the alerts `given` then are not given again for a day that is past.
+    Where it hung before and is only planned anew, the alerts `given` then are not given again for a day that is past;
+    None: nothing hung there.
     """
     for number, (step, anchor, day) in enumerate((hung.step, hung.anchor, hung.day) for hung in hangs.steps):
         due_at = None if day is None else due(day, step, rules, hangs.basin, extension)
@@ -182,7 +196,8 @@ def due(day: date, step: Step, rules: Rules, basin: str = "", extension: int = 0
     """Return the instant (UTC) at which a step falls due, counted from a local day on the calendar of a basin."""
     calendar = rules.calendar_of(basin)
     falls = calendar.shift(day, step.offset) if step.working_days else day + timedelta(days=step.offset)
-    return calendar.moment(calendar.shift(falls, extension) if extension else falls)
+    granted = extension if step.anchor is None else 0  # more time for an act moves no other day
+    return calendar.moment(calendar.shift(falls, granted) if granted else falls)
 
 
 def alert_of(step: Step) -> Alert:
@@ -191,17 +206,18 @@ def alert_of(step: Step) -> Alert:
 
 
 def _first_status(
-    step: Step, anchor: Anchor, due_at: datetime | None, at: datetime, given: Collection[Alert]
+    step: Step, anchor: Anchor, due_at: datetime | None, at: datetime, given: Collection[Alert] | None
 ) -> DeadlineStatus:
     """Record as missed a step whose moment is past when it is planned, if it would do harm.
 
-    A reminder would be stale; an end that a day brings would undo what somebody has just done knowingly, after that
-    day. Alerts still go out, unless they were given before; and the end of the edition still comes.
+    A reminder would be stale. An end that a day brings would undo what somebody has just done knowingly, after that
+    day: registering, coming back; where the rule hung already, and only its day or its ladder moved, it still comes.
+    Alerts go out, unless they were given before; and the end of the edition comes in any case.
     """
     if due_at is None:
         return DeadlineStatus.WAITING
     tells = step.do in {StepAction.REMIND, StepAction.ESCALATE}
-    again = step.do is StepAction.ESCALATE and alert_of(step) in given
-    by_a_day = not tells and anchor not in {Anchor.ENTRY, Anchor.CLOSING}
+    again = step.do is StepAction.ESCALATE and alert_of(step) in (given or ())
+    by_a_day = not tells and given is None and anchor not in {Anchor.ENTRY, Anchor.CLOSING}
     harmful = again or by_a_day or step.do is StepAction.REMIND
     return DeadlineStatus.MISSED if due_at < at and harmful else DeadlineStatus.OPEN

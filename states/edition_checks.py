@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from states.rules import Route
 
 _LONGEST_HOLIDAY_DAYS = 100
+_A_DAY, _LEAST_OPEN_MINUTES = 24 * 60, 120  # mail leaves for two hours of each day at least
 _FIRST_YEAR, _LAST_YEAR = 2000, 2100
 
 
@@ -64,13 +65,21 @@ def _dates_out_of_order(edition: EditionFile) -> Iterator[Problem]:
     for number, basin in enumerate(edition.basins):
         yield from _bad_holidays(f"basins[{number}]", basin.school_holidays or ())
     quiet = edition.calendar.quiet
-    if quiet is not None and quiet.first == quiet.last:
-        yield _order("calendar.quiet.last", quiet.last, f"first = {quiet.first}")
+    if quiet is not None and not _LEAST_OPEN_MINUTES <= _minutes(quiet.last, quiet.first) < _A_DAY:
+        yield _order("calendar.quiet.last", quiet.last, f"first = {quiet.first}, ≥ 2 h")
+
+
+def _minutes(first: str, last: str) -> int:
+    """Return the minutes of the day from one hour to the next time that it is another."""
+    (h1, m1), (h2, m2) = (map(int, hour.split(":")) for hour in (first, last))
+    return (60 * (h2 - h1) + m2 - m1) % _A_DAY or _A_DAY
 
 
 def _bad_holidays(key: str, holidays: Sequence[HolidayPart]) -> Iterator[Problem]:
     for number, holiday in enumerate(holidays):
-        if holiday.first > holiday.last:
+        if not _FIRST_YEAR <= holiday.first.year <= holiday.last.year <= _LAST_YEAR:
+            yield _order(f"{key}.school_holidays[{number}]", holiday.first, f"{_FIRST_YEAR}–{_LAST_YEAR}")
+        elif holiday.first > holiday.last:
             yield _order(f"{key}.school_holidays[{number}].last", holiday.last, f"first = {holiday.first}")
         elif (holiday.last - holiday.first).days > _LONGEST_HOLIDAY_DAYS:
             last = date.fromordinal(holiday.first.toordinal() + _LONGEST_HOLIDAY_DAYS)
@@ -152,6 +161,8 @@ def _bad_state(process: Process, state: str, rules: Mapping[str, LadderPart], ke
             yield Problem("edition_unknown_rule", column=f"{key}.{rule}", value=rule, params={"allowed": tuple(known)})
             continue
         yield from _bad_ladder(ladder, f"{key}.{rule}")
+        if known[rule] is Anchor.CLOSING:
+            yield from _bad_closing(ladder, f"{key}.{rule}")
         for number, step in enumerate(ladder.steps):
             column = f"{key}.{rule}.steps[{number}]"
             yield from _bad_step(process.subject, state, step, column)
@@ -182,6 +193,17 @@ def _bad_ladder(ladder: LadderPart, key: str) -> Iterator[Problem]:
             column = f"{key}.steps[{number}].audience"
             yield Problem("edition_ladder_cycle", column=column, value=step.audience, params={"allowed": allowed})
         highest = max(highest, rung)
+
+
+def _bad_closing(ladder: LadderPart, key: str) -> Iterator[Problem]:
+    """Yield a closing that closes nothing, or not on the last day: whatever is open then lapses."""
+    last = ladder.steps[-1]
+    if last.do is not StepAction.LAPSE:
+        column = f"{key}.steps[{len(ladder.steps) - 1}].do"
+        yield Problem("edition_bad_value", column=column, value=last.do, params={"allowed": (StepAction.LAPSE,)})
+    elif last.offset != 0:
+        column = f"{key}.steps[{len(ladder.steps) - 1}].offset"
+        yield Problem("edition_bad_value", column=column, value=str(last.offset), params={"allowed": ("0",)})
 
 
 # How far up the chain an audience stands: an alert goes up, or stays, and never comes back to whom it speaks of.
@@ -219,6 +241,8 @@ def _bad_step(subject: Subject, state: str, step: StepPart, key: str) -> Iterato
     if step.audience is Audience.COMMITTEE and step.digest is False:
         yield Problem("edition_bad_value", column=f"{key}.digest", value="false", params={"allowed": ("true",)})
     ends = _ENDS.get((subject, state if subject is Subject.HANDOFF else ""), ())
+    if subject is Subject.PARTICIPATION and state in _AFTER_THE_COMPANY:
+        ends = (StepAction.LAPSE,)  # a place that was used is not lacking
     if not tells and step.do not in ends:
         allowed_acts = (*_TELLS, *ends)
         yield Problem("edition_bad_value", column=f"{key}.do", value=step.do, params={"allowed": allowed_acts})

@@ -82,7 +82,11 @@ def _compare(
     if old == new and (was is None or hangs is None or was.state == hangs.state):
         return
     steps = (
-        [] if hangs is None else list(opened(subject, rule, hangs, sides[1].rules, at, stands.extension, stands.given))
+        []
+        if hangs is None
+        else list(
+            opened(subject, rule, hangs, sides[1].rules, at, stands.extension, None if was is None else stands.given)
+        )
     )
     if was is not None:
         goes_on = hangs is not None and hangs.state == was.state
