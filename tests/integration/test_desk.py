@@ -10,6 +10,7 @@ from sqlalchemy import event
 
 from actions import desk, erasure, escalations, figures, reports
 from actions.apply import Applied, Request
+from actions.extending import Extension, extend
 from actions.imports import FileKind
 from actions.occasion import Actor, Occasion
 from core.errors import NotFound, Refused
@@ -432,3 +433,43 @@ def test_without_the_key_a_second_alert_is_a_second_item(
         assert [each[:2] for each in items(world)] == [("coordinator", 2), ("coordinator", 3), ("director", 1)]
         with pytest.raises(AssertionError):
             assert_sound(world)
+
+
+@pytest.mark.parametrize("how", ["settle", "postpone", "extend"])
+def test_what_ifc_writes_on_its_desk_is_mailed_to_nobody(
+    databases: Databases, database_kind: Kind, tmp_path: Path, how: str
+) -> None:
+    """The act that comes next has a mail that gives its reason: its own, never the words before it."""
+    secret = "La direction la dit souffrante."
+    with a_world(databases, database_kind, tmp_path, worlds.approved) as world:
+        world.change("UPDATE seat SET status = 'withdrawn'")
+        world.tick(moment("2019-03-18 09:00"))
+        item = int(world.one("SELECT id FROM desk_item WHERE participation_id = :p", p=world.id(AMELIE)))
+        at = moment("2019-03-19 09:00")
+        if how == "settle":
+            see_to(world, desk.settle, item, secret, at=at)
+        elif how == "postpone":
+            see_to(world, desk.postpone, item, date(2019, 3, 25), at=at, reason=secret)
+        else:
+            coordinator = who(world, Role.COORDINATOR)
+            with world.engine.begin() as connection:
+                extend(connection, AMELIE, Extension("place", 2, secret), coordinator, Occasion(at, at))
+        world.tick(moment("2019-04-10 09:00"))
+
+        assert world.state(AMELIE) == "cancelled"
+        texts = [row.text for row in world.rows("SELECT text FROM message_text")]
+        assert any("votre participation" in text for text in texts)
+        assert [text for text in texts if "souffrante" in text] == []
+
+
+def test_extension_that_leaves_the_alert_past_leaves_the_item_where_it_is(world: World) -> None:
+    item = item_of(world)
+    see_to(world, desk.take_up, item)
+    at = moment("2018-11-05 09:00")
+    world.tick(at)
+    coordinator = who(world, Role.COORDINATOR)
+    with world.engine.begin() as connection:
+        extend(connection, AMELIE, Extension("approval", 1, "Absente."), coordinator, Occasion(at, at))
+
+    assert items(world)[0][3] == "taken"
+    assert_sound(world)

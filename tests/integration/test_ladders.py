@@ -9,9 +9,11 @@ import pytest
 from sqlalchemy import select
 
 from actions import editions, places
+from actions.extending import Extension, extend
 from actions.imports import FileKind
 from actions.occasion import Occasion
 from actions.writing import DEADLINE, PARTICIPATION
+from core.errors import InvalidFile
 from jobs import deadlines, delivery
 from jobs.delivery import MESSAGE
 from states.edition import EditionFile, read_edition
@@ -231,3 +233,56 @@ def test_without_quiet_hours_mail_leaves_at_night(databases: Databases, database
         world.tick(moment("2018-09-17 20:30"))
 
         assert len(world.mails()) == 3
+
+
+# ------------------------------------------------------------------------------------------------ what cannot be said
+def test_message_that_tells_of_an_act_is_no_step_of_a_ladder() -> None:
+    told = 'offset = 5, unit = "days", do = "remind", audience = "teacher", message = "transfer_called_off"'
+    with pytest.raises(InvalidFile) as refused:
+        editions.check_messages(edition(APPROVAL, approval(told)))
+
+    assert [problem.code for problem in refused.value.problems] == ["edition_idle_message"]
+
+
+def test_message_that_cannot_be_made_fails_alone(databases: Databases, database_kind: Kind, tmp_path: Path) -> None:
+    with a_world(databases, database_kind, tmp_path) as world:
+        deadlines.run(world.workshop, moment("2018-09-24 08:00"))
+        bad = "UPDATE notification SET kind = 'transfer_called_off', role = 'teacher' WHERE kind = 'approval_reminder'"
+        world.change(f"{bad} AND participation_id = :id", id=world.id(AMELIE))
+        world.tick(moment("2018-09-24 09:00"))
+
+        found = world.rows("SELECT status, count(*) AS n FROM message GROUP BY status ORDER BY status")
+        assert [(row.status, row.n) for row in found] == [("accepted", 6), ("failed", 1)]
+
+
+# ----------------------------------------------------------------------------------------------- what hung already
+def test_alert_counted_from_the_entry_is_not_given_again_when_a_day_that_is_wished_moves(written: Written) -> None:
+    ladder = approval(
+        'offset = 10, unit = "days", do = "escalate", audience = "coordinator", message = "approval_overdue"',
+        'offset = -5, unit = "working_days", do = "lapse", anchor = "wished_day"',
+    )
+    with written(APPROVAL, ladder) as world:
+        world.tick(moment("2018-09-27 08:00"))
+        at = moment("2018-10-03 09:00")
+        with world.engine.begin() as connection:
+            offer = places.offer_by_reference(connection, editions.current(connection), "ALPHA-01")
+            coordinator = worlds.own(connection, Role.COORDINATOR, AMELIE)
+            places.set_dates(connection, offer.session_id, (date(2018, 12, 17),), coordinator, Occasion(at, at))
+        world.tick(at)
+
+        told = "SELECT count(*) FROM notification WHERE kind = 'approval_overdue' AND participation_id = :id"
+        assert world.one(told, id=world.id(AMELIE)) == 1
+        on_desk = world.rows("SELECT status FROM desk_item WHERE participation_id = :id", id=world.id(AMELIE))
+        assert [row.status for row in on_desk] == ["open"]
+        assert_sound(world)
+
+
+def test_more_time_for_an_act_moves_no_other_day(written: Written) -> None:
+    with written(APPROVAL, APPROVED_LATE) as world:
+        near, at = dues(world, AMELIE, "approval")[1][1], moment("2018-09-20 09:00")
+        with world.engine.begin() as connection:
+            coordinator = worlds.own(connection, Role.COORDINATOR, AMELIE)
+            extend(connection, AMELIE, Extension("approval", 10, "Absente."), coordinator, Occasion(at, at))
+
+        assert dues(world, AMELIE, "approval")[1][1] == near
+        assert_sound(world)

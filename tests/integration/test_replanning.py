@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from actions import editions
 from actions.extending import Extension, extend
-from actions.occasion import Occasion
+from actions.imports import FileKind, import_file
+from actions.occasion import Occasion, system
 from actions.people import actor
 from actions.replanning import Plan, migrate, preview, preview_migration, replan
 from actions.writing import DEADLINE
@@ -215,6 +217,55 @@ def test_change_that_nobody_confirmed_is_refused(world: World, asked: dict[str, 
     assert dump(world.engine) == before
 
 
+def test_ladder_that_changes_twice_gives_no_alert_twice(world: World) -> None:
+    world.tick(moment("2018-10-01 08:00"))
+    for number, day in enumerate(("2018-10-02", "2018-10-04")):
+        applied(world, edited((LAPSE, LAPSE.replace("40", str(45 + number)))), at=moment(f"{day} 12:00"))
+        world.tick(moment(f"{day} 18:00"))
+
+    assert said(world, "approval_overdue") == 1
+    assert on_desks(world) == [("open", 0, 3)]
+    assert_sound(world)
+
+
+def test_end_that_a_new_ladder_puts_in_the_past_is_shown_and_comes(
+    databases: Databases, database_kind: Kind, tmp_path: Path
+) -> None:
+    with a_world(databases, database_kind, tmp_path, worlds.approved) as world:
+        world.change("UPDATE seat SET status = 'withdrawn'")
+        at = moment("2018-11-05 10:00")
+
+        plan = applied(world, edited(("placement = 2019-04-05", "placement = 2018-11-05")), at=at)
+
+        assert AMELIE in plan.ending
+        world.tick(at)
+        assert world.state(AMELIE) == "cancelled"
+
+
+def test_whoever_registers_while_a_ladder_is_applied_hangs_on_the_new_one(world: World) -> None:
+    """The import had read the edition before."""
+    with world.engine.begin() as connection:
+        before = editions.current(connection)
+    applied(world, edited((ALERT, ALERT.replace("10", "12"))))
+    with world.engine.begin() as connection:
+        row = worlds.crowd(1, "ALPHA-01").encode()
+        occasion = Occasion(NOON, NOON)
+        report = import_file(connection, before, FileKind.REGISTRATIONS, row, "file.csv", system("test"), occasion)
+
+    assert not report.rejected
+    assert [due_at for step, _, due_at in ladder(world, "MINI-0005") if step == 1] == [moment("2018-10-11 08:00")]
+
+
+def test_file_that_leaves_nobody_at_ifc_is_refused(world: World) -> None:
+    """Her address bounces: she may act, and nobody can write to her."""
+    world.change("UPDATE contact SET status = 'on_hold' WHERE address = 'catherine@ifc.example'")
+
+    with pytest.raises(Refused) as refused:
+        applied(world, edited((ALERT, ALERT.replace("10", "12"))))
+
+    assert refused.value.code == "nobody_at_ifc"
+
+
 def test_routes_have_a_way_of_their_own(world: World) -> None:
     with pytest.raises(Refused) as refused:
         looked_at(world, edited(('status = "to_confirm"', 'status = "confirmed"')))
@@ -295,6 +346,8 @@ def test_running_participations_keep_their_process_until_they_are_migrated(of_20
     [
         ({}, "migrate_unmapped"),
         ({"observed": "nowhere"}, "migrate_bad_state"),
+        ({"registered": "prepared"}, "migrate_not_lacking"),
+        ({"a": "prepared"}, "migrate_not_lacking"),
         ({"observed": "evaluated"}, "migrate_bad_state"),
         ({"observed": "immersed"}, "migrate_crosses"),
     ],

@@ -483,6 +483,8 @@ def test_committee_reads_figures_and_nobody_else_does() -> None:
          [("edition_missing_key", "steps[0].audience", ""), ("edition_unknown_key", "steps[0].digest", "")]),
         ('{ offset = 1, unit = "days", do = "remind", audience = "nobody", message = "approval_reminder" }',
          [("edition_unknown_audience", "steps[0].audience", "nobody")]),
+        ('{ offset = 1, unit = "days", do = "cancel" }, { offset = 1, unit = "days", do = "cancel" }',
+         [("edition_order", "steps[1]", "1 days, cancel"), ("edition_step_twice", "steps[1]", "")]),
         ('{ offset = 1, unit = "days", do = "remind", audience = "owner", message = "shout" }',
          [("edition_unknown_message", "steps[0].message", "shout")]),
     ],
@@ -860,3 +862,23 @@ def test_address_with_two_names_is_refused_with_both_places() -> None:
     assert [(each.code, each.column, each.params["other"]) for each in found] == [
         ("edition_other_name", "institutes[0].contacts[0].email", "ifc.contacts[0]")
     ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ('closing.steps = [{ offset = 0, unit = "days", do = "lapse" }]',
+         'closing.steps = [{ offset = -400, unit = "days", do = "lapse" }]',
+         ("edition_bad_value", "deadlines.participation.registered.closing.steps[0].offset", "-400")),
+        ('closing.steps = [{ offset = 0, unit = "days", do = "lapse" }]',
+         'closing.steps = [{ offset = 0, unit = "days", do = "cancel" }]',
+         ("edition_bad_value", "deadlines.participation.registered.closing.steps[0].do", "cancel")),
+        ('hour = "08:00"', 'hour = "08:00"\nquiet = { first = "07:00", last = "06:59" }',
+         ("edition_order", "calendar.quiet.last", "06:59")),
+        ('hour = "08:00"', 'hour = "08:00"\nquiet = { first = "07:00", last = "07:00" }',
+         ("edition_order", "calendar.quiet.last", "07:00")),
+        ("first = 2030-10-28", "first = 1030-10-28", ("edition_order", "calendar.school_holidays[0]", "1030-10-28")),
+    ],
+)  # fmt: skip
+def test_calendar_or_closing_that_cannot_work_is_refused(old: str, new: str, found: tuple[str, str, str]) -> None:
+    assert found in faults(changed(old, new))
