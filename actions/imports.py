@@ -18,6 +18,7 @@ from actions.effects import OFFER
 from actions.occasion import Actor, Occasion
 from actions.people import PARTY, Person, plain_name, split_name
 from actions.places import OfferRecord, keep_offer
+from actions.reading import rules_for
 from actions.registration import Registration, School, register
 from actions.writing import PARTICIPATION
 from core.addresses import is_address
@@ -224,6 +225,8 @@ class _Registrations(_Importer):
         rows = connection.execute(select(OFFER.c.reference, OFFER.c.id).where(OFFER.c.edition_id == edition.id))
         self.offers = {row.reference.casefold(): row.id for row in rows}
         self.names: dict[str, tuple[int, str]] = {}
+        basins = rules_for(connection, edition.revision_id).basins
+        self.basins = {name.casefold(): code for code, names in basins.items() for name in (code, names)}
 
     def take(self, record: Record) -> bool:
         cells = _Cells(record)
@@ -237,7 +240,7 @@ class _Registrations(_Importer):
             school=self._school(cells, network),
             network=network,
             education=cells.choice("enseignement", Education),
-            basin=cells.text("bassin", needed=False),
+            basin=self._basin(cells.text("bassin", needed=False)),
             courses=cells.text("cours", needed=False),
             wishes=tuple(self._wishes(cells)),
             team=cells.text("equipe", needed=False),
@@ -245,6 +248,10 @@ class _Registrations(_Importer):
         registered = register(self.connection, self.edition, registration, self.actor, self.occasion)
         self.names[person.email] = (record.line, _name(person))
         return registered is not None
+
+    def _basin(self, text: str) -> str:
+        """Return a basin's code, also for its name: its calendar is found by that; what is unknown stays as it is."""
+        return self.basins.get(text.casefold(), text)
 
     def _one_person(self, person: Person) -> None:
         """Refuse a second row of the same e-mail under another name; under the same name it is one person."""

@@ -221,6 +221,10 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Take back: what only this revision knows is lost."""
+    op.execute("DELETE FROM notification WHERE kind = 'committee_delays'")
+    op.execute("DELETE FROM message_text WHERE message_id IN (SELECT id FROM message WHERE kind = 'committee_delays')")
+    op.execute("DELETE FROM message WHERE kind = 'committee_delays'")
+    op.execute("UPDATE deadline SET anchor = 'entry' WHERE anchor IN ('wished_day', 'allocation')")
     with op.batch_alter_table("participation") as batch:
         batch.drop_column("wished_on")
     with op.batch_alter_table("deadline") as batch:

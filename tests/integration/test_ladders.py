@@ -286,3 +286,11 @@ def test_more_time_for_an_act_moves_no_other_day(written: Written) -> None:
 
         assert dues(world, AMELIE, "approval")[1][1] == near
         assert_sound(world)
+
+
+def test_name_of_a_basin_is_read_as_its_code(databases: Databases, database_kind: Kind, tmp_path: Path) -> None:
+    """Else the school holidays that are its own would not count for whoever is of it."""
+    with a_world(databases, database_kind, tmp_path, worlds.only_offers) as world:
+        worlds.take_in(world, FileKind.REGISTRATIONS, worlds.crowd(1, "ALPHA-01").replace(";liege;", ";Liège;"))
+
+        assert world.one("SELECT basin FROM participation") == "liege"
