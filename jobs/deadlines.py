@@ -125,8 +125,7 @@ def _fire(connection: Connection, rows: Sequence[Row[Any]], occasion: Occasion) 
             faults.append((row.participation_id, fault))
         else:
             (expiring if step.do in _EXPIRES else telling).append((row, step))
-    ended = _expire(connection, expiring, occasion)  # first: who is out needs no reminder, nor anybody an alert
-    return [*faults, *ended, *_tell(connection, telling, occasion)]
+    return [*faults, *_tell(connection, telling, occasion), *_expire(connection, expiring, occasion)]
 
 
 def _step(connection: Connection, row: Row[Any]) -> Step:
