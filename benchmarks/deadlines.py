@@ -83,13 +83,14 @@ def _fill(engine: Engine) -> None:
         first = population.register_one(connection)
         each = connection.execute(select(func.count()).where(_DEADLINE.c.status == "open")).scalar_one()
         over = sum(step * number for step, number in DUE.items())  # the steps before those that fall due
-        ids = [first, *population.multiply(connection, first, (OPEN + over) // each - 1)]
+        ids = [first, *population.multiply(connection, first, -(-(OPEN + over) // each) - 1)]
         approval = _DEADLINE.c.rule == "approval"
         connection.execute(update(_DEADLINE).where(approval).values(due_at=_MINUTE + timedelta(days=100)))
         for step, number in DUE.items():
             due, ids = ids[:number], ids[number:]
             _bring_to(connection, due[0], due[-1], step)
-        assert connection.execute(select(func.count()).where(_DEADLINE.c.status == "open")).scalar() == OPEN
+        count = connection.execute(select(func.count()).where(_DEADLINE.c.status == "open")).scalar_one()
+        assert OPEN <= count < OPEN + each  # as few people as make it
         if engine.dialect.name == "postgresql":
             connection.execute(text("ANALYZE"))
 

@@ -35,14 +35,15 @@ def run(databases: Databases) -> Iterator[Line]:
     file = with_settings(loaded, _CHANGE, "edition")
     with tempfile.TemporaryDirectory(prefix="entrapprendre-bench-") as folder:
         workshop = workshop_of(engine, Path(folder), _FROM)
-        start = perf_counter()
-        found = what_if(workshop, _FROM, DAYS, Asked(file))
-        seconds = perf_counter() - start
-        again = what_if(workshop, _FROM, DAYS, Asked(file))
-    assert json.dumps(again) == json.dumps(found), "another answer to the same question"
-    mails = " and ".join(f"{found[side]['mails']['total']:,}" for side in ("before", "after"))
-    what = f"SQLite, {PEOPLE:,} over {DAYS} days, twice ({mails} mails)"
-    ratio = seconds / _SECONDS_AT_MOST
-    yield Measured(what, f"{seconds:.1f} s", f"{_SECONDS_AT_MOST} s", ratio, 1.0, at_most=True)
+        for asked, times, how in ((loaded, 1, "as it stands"), (file, 2, "as it stands and changed")):
+            start = perf_counter()
+            found = what_if(workshop, _FROM, DAYS, Asked(asked))
+            seconds = perf_counter() - start
+            mails = f"{found['before']['mails']['total']:,} mails"
+            what = f"SQLite, {PEOPLE:,} over {DAYS} days, {how} ({mails})"
+            limit = times * _SECONDS_AT_MOST
+            yield Measured(what, f"{seconds:.1f} s", f"{limit} s", seconds / limit, 1.0, at_most=True)
+        answers = {json.dumps(what_if(workshop, _FROM, DAYS, Asked(file))) for _ in range(2)}
+    assert len(answers) == 1, "another answer to the same question"
     engine.dispose()
     databases.discard(url)
