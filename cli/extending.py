@@ -9,6 +9,7 @@ from cli.acting import check_key, who
 from cli.opening import database, settings_of
 from cli.options import AsJson, At, By, Directory, Key, Reason, Reference, moment, told
 from core.clock import iso, wall_now
+from states.tables import HANDOFF, PARTICIPATION_PROCESSES, RETURN
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -41,7 +42,7 @@ def extend(
 
     def work(connection: "Connection") -> "Extended":
         occasion = Occasion(occasion_at, wall_now())
-        asked = extending.Extension(rule.strip(), days, reason, key)
+        asked = extending.Extension(_code(rule.strip()), days, reason, key)
         return extending.extend(connection, reference.strip(), asked, actor(connection, role, email, "cli"), occasion)
 
     with database(settings_of(directory)) as engine:
@@ -50,6 +51,14 @@ def extend(
         console.document(_document(done))
     else:
         _tell(done)
+
+
+def _code(rule: str) -> str:
+    """Return the code of a rule, which may be given by the name that screens show, as « accord »."""
+    tables = (*PARTICIPATION_PROCESSES.values(), HANDOFF, RETURN)
+    codes = {code for table in tables for spec in table.states.values() for code in spec.rules}
+    names = {console.named("rule", code).casefold(): code for code in sorted(codes)}
+    return rule if rule in codes else names.get(rule.casefold(), rule)
 
 
 def _document(done: "Extended") -> dict[str, object]:

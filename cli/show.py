@@ -155,8 +155,10 @@ def _journal(journal: Sequence[Told]) -> None:
 def _act(entry: Told) -> str:
     """Return what was done; of a fact, which."""
     name = console.trigger_name(entry["subject"], entry["trigger"])
-    fact = entry["data"].get("fact")
-    return f"{name} : {console.named('fact_kind', fact)}" if fact else name
+    data = entry["data"]
+    if "extension" in data:
+        return f"{name} : {console.named('rule', data['rule'])}, {data['days']} {console.heading('working_days')}"
+    return f"{name} : {console.named('fact_kind', data['fact'])}" if data.get("fact") else name
 
 
 def _messages(messages: Sequence[Told]) -> None:

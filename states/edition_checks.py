@@ -236,8 +236,8 @@ def _bad_step(subject: Subject, state: str, step: StepPart, key: str) -> Iterato
     if tells and (step.audience is Audience.COMMITTEE) != (step.message is Kind.COMMITTEE_DELAYS):
         allowed = (Kind.COMMITTEE_DELAYS if step.audience is Audience.COMMITTEE else Audience.COMMITTEE,)
         name = "message" if step.audience is Audience.COMMITTEE else "audience"
-        code = f"edition_unknown_{name}"
-        yield Problem(code, column=f"{key}.{name}", value=str(getattr(step, name)), params={"allowed": allowed})
+        value = str(getattr(step, name))
+        yield Problem("edition_figures", column=f"{key}.{name}", value=value, params={"allowed": allowed})
     if step.audience is Audience.COMMITTEE and step.digest is False:
         yield Problem("edition_bad_value", column=f"{key}.digest", value="false", params={"allowed": ("true",)})
     ends = _ENDS.get((subject, state if subject is Subject.HANDOFF else ""), ())

@@ -457,8 +457,8 @@ def test_committee_reads_figures_and_nobody_else_does() -> None:
     told = 'audience = "committee", message = "committee_delays"'
     one_by_one = faults(changed('audience = "director", message = "approval_reminder"', f"{told}, digest = false"))
 
-    assert named == [("edition_unknown_message", f"{FIRST_STEP}.message", "approval_reminder")]
-    assert in_figures == [("edition_unknown_audience", f"{FIRST_STEP}.audience", "director")]
+    assert named == [("edition_figures", f"{FIRST_STEP}.message", "approval_reminder")]
+    assert in_figures == [("edition_figures", f"{FIRST_STEP}.audience", "director")]
     assert one_by_one == [("edition_bad_value", f"{FIRST_STEP}.digest", "false")]
     assert read(changed('audience = "director", message = "approval_reminder"', told)).code == "2030-2031"
 
