@@ -1,7 +1,8 @@
 """More time for somebody: IFC extends one deadline of one participation, with a reason.
 
-The whole ladder of the rule moves by as many working days and becomes a new generation: what was to be said under the
-old one never is, and what the new one would have said before today is not said again. A date that moves later, or
+What counts from the rule's own day moves by as many working days; a step that counts from another day stays. The
+ladder becomes a new generation: what was to be said under the old one never is, and what the new one would have said
+before today is not said again. A date that moves later, or
 another state, plans the rule anew, without the extension: it was granted for what stood then.
 """
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
+from sqlalchemy.exc import DBAPIError
 
 from actions.effects import OFFER
 from actions.journal import JOURNAL, TEXTS
@@ -142,9 +143,14 @@ def _or_failed(
     message: Row[Any],
     notifications: Sequence[Row[Any]],
 ) -> Letter:
-    """Return a letter, or its failure: nothing that is wrong with one message may silence the others."""
+    """Return a letter, or its failure: nothing that is wrong with one message may silence the others.
+
+    A fault of the database itself is nobody's: it is raised, and the next run tries them all again.
+    """
     try:
         return write(desk, message, notifications)
+    except DBAPIError:
+        raise
     except Exception as fault:  # noqa: BLE001 - whatever is wrong with one is told of that one
         return Letter(message.id, None, None, failed=type(fault).__name__)
 
@@ -228,8 +234,8 @@ class _Desk:
         meant = spec.is_true_in(str(status)) and _is_meant(kind, row)
         if spec.figures:
             meant = hangs(row, notification)
-        if kind is Kind.TRAINEE_WITHDRAWN and (row.days or "").split(",")[-1] < self.today.isoformat():
-            return not row.days  # the days are over: nobody waits for anybody
+        if kind is Kind.TRAINEE_WITHDRAWN and row.days and row.days.split(",")[-1] < self.today.isoformat():
+            return False  # the days are over: nobody waits for anybody
         if kind is Kind.HANDOFF_OFFERED and notification.organisation_id != row.institute_id:
             return False  # it went to another meanwhile, whose packet is not theirs to see
         return meant and still_so(self.connection, kind, notification, row.transfer_session_id, self.at)
